@@ -1,0 +1,134 @@
+"""The contract as facts: what the rest of powerstage reads instead of the file."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, TypeAlias
+
+Severity: TypeAlias = Literal["error", "warning"]
+DatasetName: TypeAlias = Literal["inventory", "telemetry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Where a rule stands in the contract file, and how much it weighs."""
+
+    line: int
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a dataset.
+
+    ``type`` is the DuckDB type that the Parquet column must have: ``VARCHAR``,
+    ``DOUBLE``, ``BIGINT``, ``INTEGER``, ``BOOLEAN``, ``DATE`` or ``TIMESTAMPTZ``.
+    """
+
+    name: str
+    type: str
+    required: bool
+    pattern: str | None
+    allowed: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One of the two datasets: its columns in order, and the columns of its key."""
+
+    name: DatasetName
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    rule: Rule
+
+    def column(self, name: str) -> Column:
+        """The column of this name; ``KeyError`` where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What is read: its unit, and the closed range of its values in that unit."""
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Which telemetry column plays which part in a reading, and how long a reading lasts."""
+
+    device: str
+    measure: str
+    start: str
+    end: str
+    unit: str
+    value: str
+    reading_interval: timedelta
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place with servers: its code in the inventory and its IANA time zone."""
+
+    code: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportFiles:
+    """Names of the files in a producer's export; ``data`` may hold ``*``."""
+
+    devices: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The agreement, read from one ODCS file.
+
+    ``text`` is the file to the byte and ``sha256`` its digest: the name by which a
+    consumer pins it. ``path`` is what complaints call the file. ``timezone`` is the
+    zone of time stamps that state none.
+    """
+
+    name: str
+    version: str
+    tenant: str
+    purpose: str
+    inventory: Dataset
+    telemetry: Dataset
+    roles: Roles
+    inventory_device: str
+    inventory_site: str
+    reference: Rule
+    measures: tuple[Measure, ...]
+    period_rule: Rule
+    completeness: float
+    completeness_rule: Rule
+    sites: tuple[Site, ...]
+    timezone: str
+    delivery_interval: timedelta
+    lateness: timedelta
+    retention: timedelta
+    export: ExportFiles
+    path: str
+    text: str
+    sha256: str
+
+    def dataset(self, name: DatasetName) -> Dataset:
+        """The dataset of this name."""
+        return self.inventory if name == "inventory" else self.telemetry
+
+    def at(self, rule: Rule) -> str:
+        """The place of a rule, as ``file:line``."""
+        return f"{self.path}:{rule.line}"

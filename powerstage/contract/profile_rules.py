@@ -1,0 +1,186 @@
+"""The part of the profile about rules over readings: ``quality`` of the telemetry dataset."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from powerstage.contract.model import Dataset, Measure, Roles, Rule
+from powerstage.contract.profile_schema import read_severity
+from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
+
+_RULES: Final = {
+    "measures": "measures",
+    "readings": "device measure start end unit value intervalSeconds",
+    "period": "",
+    "complete": "ratio",
+}
+_ROLE_TYPES: Final = {
+    "device": "VARCHAR",
+    "measure": "VARCHAR",
+    "start": "TIMESTAMPTZ",
+    "end": "TIMESTAMPTZ",
+    "unit": "VARCHAR",
+    "value": "DOUBLE",
+}
+_INTERVAL_SECONDS_MIN: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules over readings."""
+
+    measures: tuple[Measure, ...]
+    roles: Roles
+    period: Rule
+    complete: Rule
+    completeness: float
+
+
+def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
+    """The rules under ``quality``; None, after complaints, where one is missing."""
+    found: dict[str, tuple[Rule, dict[str, Tree]]] = {}
+    for item in reader.items(tree, "quality"):
+        read = _rule(reader, item)
+        if read is None:
+            continue
+        name, rule, values = read
+        if name in found:
+            reader.complain(item.line, f"the rule {name!r} stands twice")
+        found[name] = (rule, values)
+    missing = [name for name in _RULES if name not in found]
+    if missing:
+        reader.complain(line, f"quality of telemetry lacks the rules: {', '.join(missing)}")
+        return None
+    rule, values = found["complete"]
+    ratio = reader.number(values.get("ratio"), "ratio", 1.0)
+    if ratio is None or not 0 < ratio <= 1:
+        reader.complain(rule.line, "ratio is above 0 and at most 1")
+        ratio = 1.0
+    return Rules(
+        measures=_measures(reader, *found["measures"]),
+        roles=_roles(reader, *found["readings"]),
+        period=found["period"][0],
+        complete=rule,
+        completeness=ratio,
+    )
+
+
+def check_rules(
+    reader: Reader,
+    rules: Rules,
+    telemetry: Dataset,
+    tree: Mapping,
+    delivery_interval: timedelta | None,
+) -> str:
+    """What the rules promise of the columns and intervals; returns the zone of bare stamps."""
+    roles, line = rules.roles, rules.roles.rule.line
+    columns = {column.name: column for column in telemetry.columns}
+    for role, wanted in _ROLE_TYPES.items():
+        name = getattr(roles, role)
+        if name not in columns:
+            reader.complain(line, f"{role} is the column {name!r}, which telemetry lacks")
+        elif columns[name].type != wanted:
+            reader.complain(line, f"{role} is the column {name!r}, which is no {wanted}")
+    if set(telemetry.key) != {roles.device, roles.start, roles.measure}:
+        reader.complain(tree.line, "the primary key of telemetry is device, start and measure")
+    if delivery_interval and delivery_interval % roles.reading_interval:
+        reader.complain(line, "intervalSeconds divides the time that a delivery covers")
+    for role, values in (
+        ("measure", [measure.name for measure in rules.measures]),
+        ("unit", [measure.unit for measure in rules.measures]),
+    ):
+        column = columns.get(getattr(roles, role))
+        if column is not None and column.allowed and set(column.allowed) != set(values):
+            reader.complain(
+                column.rule.line,
+                f"enum of {column.name!r} and the {role}s of the rule 'measures' differ",
+            )
+    return _zone(reader, tree, {roles.start, roles.end})
+
+
+def _rule(reader: Reader, tree: Tree) -> tuple[str, Rule, dict[str, Tree]] | None:
+    entry = reader.mapping(
+        tree,
+        "a rule of quality",
+        required="type engine implementation",
+        optional="name description severity id dimension businessImpact tags",
+    ).values
+    kind = entry.get("type")
+    if isinstance(kind, Scalar) and kind.value != "custom":
+        reader.complain(tree.line, f"rules of type {kind.value!r} are not checked: use 'custom'")
+        return None
+    reader.choice(entry.get("engine"), "engine", ("powerstage",))
+    implementation = entry.get("implementation")
+    if not isinstance(implementation, Mapping):
+        reader.complain(tree.line, "implementation is a mapping with the key 'rule'")
+        return None
+    place = implementation.values.get("rule", implementation)
+    name = reader.choice(implementation.values.get("rule"), "rule", tuple(_RULES))
+    if not isinstance(place, Scalar) or place.value != name:
+        return None
+    reader.mapping(implementation, f"the rule {name!r}", required=f"rule {_RULES[name]}")
+    severity = read_severity(reader, entry.get("severity"))
+    return name, Rule(line=tree.line, severity=severity), implementation.values
+
+
+def _measures(reader: Reader, rule: Rule, values: dict[str, Tree]) -> tuple[Measure, ...]:
+    measures: list[Measure] = []
+    for item in reader.items(values.get("measures"), "measures"):
+        entry = reader.mapping(
+            item, "a measure", required="measure unit minimum maximum"
+        ).values
+        minimum = reader.number(entry.get("minimum"), "minimum", 0.0) or 0.0
+        maximum = reader.number(entry.get("maximum"), "maximum", 0.0) or 0.0
+        if minimum >= maximum and {"minimum", "maximum"} <= entry.keys():
+            reader.complain(item.line, f"no value is within {minimum:g}..{maximum:g}")
+        measure = Measure(
+            name=reader.text(entry.get("measure"), "measure"),
+            unit=reader.text(entry.get("unit"), "unit"),
+            minimum=minimum,
+            maximum=maximum,
+            rule=Rule(line=item.line, severity=rule.severity),
+        )
+        if measure.name in {known.name for known in measures}:
+            reader.complain(item.line, f"the measure {measure.name!r} stands twice")
+        measures.append(measure)
+    if not measures:
+        reader.complain(rule.line, "there is no measure")
+    return tuple(measures)
+
+
+def _roles(reader: Reader, rule: Rule, values: dict[str, Tree]) -> Roles:
+    seconds = reader.number(values.get("intervalSeconds"), "intervalSeconds", 3600.0) or 0
+    if seconds < _INTERVAL_SECONDS_MIN or seconds != int(seconds):
+        reader.complain(rule.line, "intervalSeconds is a whole number of seconds, 1 or more")
+        seconds = 3600
+    return Roles(
+        device=reader.text(values.get("device"), "device"),
+        measure=reader.text(values.get("measure"), "measure"),
+        start=reader.text(values.get("start"), "start"),
+        end=reader.text(values.get("end"), "end"),
+        unit=reader.text(values.get("unit"), "unit"),
+        value=reader.text(values.get("value"), "value"),
+        reading_interval=timedelta(seconds=seconds),
+        rule=rule,
+    )
+
+
+def _zone(reader: Reader, tree: Mapping, names: set[str]) -> str:
+    zones = {"UTC"}
+    properties = tree.values.get("properties")
+    for item in properties.values if isinstance(properties, Items) else ():
+        values = item.values if isinstance(item, Mapping) else {}
+        name, options = values.get("name"), values.get("logicalTypeOptions")
+        if not (isinstance(name, Scalar) and name.value in names and isinstance(options, Mapping)):
+            continue
+        zone = reader.text(options.values.get("defaultTimezone"), "defaultTimezone", "UTC")
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            reader.complain(item.line, f"no time zone is called {zone!r}")
+            continue
+        zones = zones - {"UTC"} | {zone}
+    if len(zones) != 1:
+        reader.complain(tree.line, f"start and end name different zones: {sorted(zones)}")
+    return min(zones)

@@ -1,0 +1,71 @@
+"""What a store can do: one Protocol per verb, so that a room asks for no more than it needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object as a listing shows it: key relative to the store, size, last write (UTC)."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class Get(Protocol):
+    """Read a whole object."""
+
+    def get(self, key: str) -> Iterator[bytes]:
+        """The object's bytes in chunks of at most 1 MiB; ``ObjectNotFoundError`` if absent.
+
+        Absence and refusal are raised by the call itself, not by the first chunk.
+        """
+        ...
+
+
+class Put(Protocol):
+    """Write a whole object, in place of any that stands there."""
+
+    def put(self, key: str, body: bytes | Path) -> None:
+        """Write the bytes, or those of the file; a reader sees all of them or none."""
+        ...
+
+
+class PutIfAbsent(Protocol):
+    """Write a whole object where none stands: the primitive that every record rests on."""
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """True if this call created the object, False if one stood there and was left alone.
+
+        ``StoreUnavailableError`` means that the outcome is unknown: read the key back.
+        """
+        ...
+
+
+class List(Protocol):
+    """See what is there."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with the prefix, in the byte order of the keys."""
+        ...
+
+
+class Head(Protocol):
+    """See whether one object is there."""
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """The object's facts, or None if it is absent."""
+        ...
+
+
+class Store(Get, Put, PutIfAbsent, List, Head, Protocol):
+    """All verbs. ``url`` is what people call the store."""
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/prefix`` or a path, without a trailing slash."""
+        ...
