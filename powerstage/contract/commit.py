@@ -22,6 +22,7 @@ from powerstage.errors import RecordError
 
 COMMIT_SPEC: Final = "powerstage-delivery/1"
 FILES_MAX: Final = 1_000
+EMPTY_REASONS: Final = ("no-data", "retraction")
 FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 FILE_ROWS_MAX: Final = 5_000_000
 
@@ -215,6 +216,8 @@ def _agree(commit: Commit, identity: str) -> None:
         raise RecordError(f"{commit.slot} pins {commit.inventory.slot} as its inventory")
     if (commit.supersedes is None) != (commit.slot.revision == 0):
         raise RecordError(f"{commit.slot}: a revision, and only a revision, supersedes another")
+    if not commit.files and commit.reason not in EMPTY_REASONS:
+        raise RecordError(f"{commit.slot} has no files and gives none of the reasons for that")
     keys = [file.key for file in commit.files]
     if len(set(keys)) != len(keys):
         raise RecordError(f"{commit.slot} names a file twice")

@@ -1,0 +1,24 @@
+"""The data unit tests: a contract compiled to SQL, run by a limited worker over files.
+
+Both sides use them: the producer before anything is sent, the consumer on what arrived.
+"""
+
+from powerstage.checks.plan import FileFormat, Plan, Window, compile_plan
+from powerstage.checks.result import Check, CheckResult, Report, Sample, fails, merge, passes
+from powerstage.checks.run import Checker, InputFile
+
+__all__ = [
+    "Check",
+    "CheckResult",
+    "Checker",
+    "FileFormat",
+    "InputFile",
+    "Plan",
+    "Report",
+    "Sample",
+    "Window",
+    "compile_plan",
+    "fails",
+    "merge",
+    "passes",
+]

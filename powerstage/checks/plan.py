@@ -1,0 +1,303 @@
+"""The data unit tests of a contract as a plan: SQL text and nothing else, so that it can travel.
+
+``compile_plan`` is pure. The plan runs where a view ``delivered`` shows the files (and for
+telemetry a view ``inventory`` the snapshot it refers to): the columns of the contract, and
+``file`` and ``row`` for the place. One scan counts the failures of every check.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+from powerstage.checks.result import Check
+from powerstage.checks.rules import column_rules, inventory_rules, telemetry_rules
+from powerstage.contract.model import Contract, Dataset, DatasetName
+from powerstage.engine import sql_name, sql_text
+
+FileFormat: TypeAlias = Literal["csv", "parquet"]
+
+# One bit each: 256 MiB of bitmap.
+POSITIONS_MAX: Final = 2**31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowCheck:
+    """A check whose failures the scan counts; ``values`` are the columns that a sample shows.
+
+    ``predicate`` is SQL that is true for a row that fails.
+    """
+
+    check: Check
+    predicate: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that a worker needs to know.
+
+    ``columns`` are names and DuckDB types; ``prepare`` runs before the scan; ``scan`` gives one
+    row: rows, distinct keys, expected keys, keys present, then one count per row check;
+    ``missing`` finds runs of readings that should be there.
+    """
+
+    dataset: DatasetName
+    format: FileFormat
+    timezone: str
+    columns: tuple[tuple[str, str], ...]
+    columns_check: Check
+    types_check: Check
+    readable_check: Check
+    rows_check: Check
+    row_checks: tuple[RowCheck, ...]
+    unique_check: Check
+    complete_check: Check | None
+    completeness: float
+    key: tuple[str, ...]
+    prepare: tuple[str, ...]
+    scan: str
+    duplicates: str
+    missing: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON types."""
+        return asdict(self)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check, in the order in which they are reported."""
+        return (
+            self.readable_check,
+            self.columns_check,
+            self.types_check,
+            self.rows_check,
+            *(row.check for row in self.row_checks),
+            self.unique_check,
+            *((self.complete_check,) if self.complete_check else ()),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From a start, inclusive, to an end, exclusive; both UTC."""
+
+    start: datetime
+    end: datetime
+
+
+def compile_plan(
+    contract: Contract,
+    dataset: DatasetName,
+    format: FileFormat = "parquet",  # noqa: A002 - the word for it
+    *,
+    window: Window | None = None,
+    with_inventory: bool = True,
+) -> Plan:
+    """The checks of one dataset.
+
+    Args:
+        contract: the agreement.
+        dataset: which of its datasets.
+        format: of the files; a CSV has no types of its own, so its texts are tested for them.
+        window: what the readings must cover; None takes it from the readings: the delivery
+            intervals from the first to the last that holds one.
+        with_inventory: whether the snapshot that telemetry refers to is at hand; without it
+            nothing can be said about devices and completeness.
+    """
+    columns = contract.dataset(dataset)
+    rows = column_rules(contract, columns, format)
+    if dataset == "inventory":
+        rows += inventory_rules(contract)
+        prepare, source, complete = (), "delivered", None
+        counts = _distinct(columns)
+    else:
+        rows += telemetry_rules(contract, with_inventory=with_inventory)
+        prepare = _prepare(contract, window, with_inventory=with_inventory)
+        source = "reading"
+        counts = _positions(contract) if with_inventory else _distinct(columns)
+        complete = _complete_check(contract) if with_inventory else None
+    row_checks = tuple(
+        RowCheck(
+            check=Check(
+                id=rule.id,
+                words=rule.words,
+                expected=rule.expected,
+                severity=rule.rule.severity,
+                at=contract.at(rule.rule),
+                sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
+            ),
+            predicate=rule.predicate,
+            values=rule.values,
+        )
+        for rule in rows
+    )
+    filters = [f"count(*) FILTER (WHERE {row.predicate})" for row in row_checks]
+    return Plan(
+        dataset=dataset,
+        format=format,
+        timezone=contract.timezone if format == "csv" else "UTC",
+        columns=tuple((column.name, column.type) for column in columns.columns),
+        row_checks=row_checks,
+        complete_check=complete,
+        completeness=contract.completeness,
+        key=columns.key,
+        prepare=prepare,
+        scan=f"SELECT {', '.join(['count(*)', *counts, *filters])} FROM {source}",
+        duplicates=_duplicates(columns, source),
+        missing=_missing(contract) if complete else "",
+        **_file_checks(contract, columns),
+    )
+
+
+def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
+    names = ", ".join(column.name for column in dataset.columns)
+    at = contract.at(dataset.rule)
+
+    def check(id_: str, words: str, expected: str, counts: str = "files") -> Check:
+        return Check(
+            id=id_, words=words, expected=expected, severity="error", at=at, counts=counts
+        )
+
+    return {
+        "readable_check": check("file.readable", "every file can be read", "a sound file"),
+        "columns_check": check("columns.agreed", "the columns are those agreed", names),
+        "types_check": check(
+            "types.agreed",
+            "the columns have the types agreed",
+            ", ".join(f"{column.name} {column.type}" for column in dataset.columns),
+        ),
+        "rows_check": check(
+            "rows.as_committed", "the files hold the rows that the commit promises", "equal counts"
+        ),
+        "unique_check": check(
+            "key.unique",
+            f"no two rows have the same {', '.join(dataset.key)}",
+            "one row per key",
+            "surplus rows",
+        ),
+    }
+
+
+def _complete_check(contract: Contract) -> Check:
+    rule = contract.completeness_rule
+    return Check(
+        id="grid.complete",
+        words="every device is read in every interval, for every measure",
+        expected=f"{contract.completeness:.1%} of the readings",
+        severity=rule.severity,
+        at=contract.at(rule),
+        counts="missing readings",
+    )
+
+
+def _distinct(dataset: Dataset) -> list[str]:
+    """Distinct keys, keys expected (unknown), keys present."""
+    names = [sql_name(name) for name in dataset.key]
+    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
+    return [
+        f"count(DISTINCT {key}) FILTER (WHERE {known})",
+        "NULL",
+        f"count(*) FILTER (WHERE {known})",
+    ]
+
+
+def _positions(contract: Contract) -> list[str]:
+    """The same from the dense position of each reading on the grid: one bit per reading."""
+    return [
+        "coalesce(bit_count(bitstring_agg(position, 0, "
+        f"greatest(getvariable('positions'), 1)::BIGINT - 1)), 0)",
+        "getvariable('positions')",
+        "count(position)",
+    ]
+
+
+def _prepare(
+    contract: Contract, window: Window | None, *, with_inventory: bool
+) -> tuple[str, ...]:
+    roles = contract.roles
+    start = f"epoch_us({sql_name(roles.start)})"
+    period_us, interval_us = _us(contract.delivery_interval), _us(roles.reading_interval)
+    if window:
+        bounds = (str(_epoch_us(window.start)), str(_epoch_us(window.end)))
+    else:
+        finite = f"FROM delivered WHERE isfinite({sql_name(roles.start)})"
+        bounds = (
+            f"(SELECT coalesce(min({start}) // {period_us}, 0) * {period_us} {finite})",
+            f"(SELECT coalesce(max({start}) // {period_us} + 1, 0) * {period_us} {finite})",
+        )
+    device = sql_name(contract.inventory_device)
+    devices = (
+        f"SELECT DISTINCT {device} AS device FROM inventory WHERE {device} IS NOT NULL"
+        if with_inventory
+        else "SELECT NULL::VARCHAR AS device WHERE false"
+    )
+    measures = " ".join(
+        f"WHEN {sql_text(measure.name)} THEN {index}"
+        for index, measure in enumerate(contract.measures)
+    )
+    return (
+        f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
+        f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
+        "CREATE TEMP TABLE device AS SELECT device, row_number() OVER (ORDER BY device) - 1"
+        f" AS device_index FROM ({devices})",
+        f"SET VARIABLE slots = (getvariable('window_end') - getvariable('window_start'))"
+        f" // {interval_us}",
+        f"SET VARIABLE positions = (SELECT count(*) * {len(contract.measures)}::HUGEINT"
+        " * getvariable('slots') FROM device)",
+        f"""CREATE TEMP VIEW reading AS
+SELECT *, (device_index * {len(contract.measures)} + measure_index) * getvariable('slots') + slot
+    AS position
+FROM (
+    SELECT delivered.*, device_index,
+        CASE {sql_name(roles.measure)} {measures} END AS measure_index,
+        CASE WHEN isfinite({sql_name(roles.start)})
+            AND {start} >= getvariable('window_start') AND {start} < getvariable('window_end')
+            AND {start} % {interval_us} = 0
+        THEN ({start} - getvariable('window_start')) // {interval_us} END AS slot
+    FROM delivered LEFT JOIN device ON {sql_name(roles.device)} = device
+)""",
+    )
+
+
+def _duplicates(dataset: Dataset, source: str) -> str:
+    names = [sql_name(name) for name in dataset.key]
+    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    return (
+        f"SELECT {', '.join(names)}, count(*) AS rows, min(file) AS first_file, "
+        f"max(file) AS last_file FROM {source} WHERE {known} "
+        f"GROUP BY ALL HAVING count(*) > 1 ORDER BY {', '.join(names)} LIMIT 5"
+    )
+
+
+def _missing(contract: Contract) -> str:
+    """Runs of missing readings: device, measure, first and last start (us), how many."""
+    measures = ", ".join(
+        f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
+    )
+    interval_us = _us(contract.roles.reading_interval)
+    return f"""WITH expected AS (
+    SELECT device, measure, slot,
+        (device_index * {len(contract.measures)} + measure_index) * getvariable('slots') + slot
+            AS position
+    FROM device, (VALUES {measures}) AS measure(measure_index, measure),
+        (SELECT unnest(range(getvariable('slots'))) AS slot)
+), missing AS (
+    SELECT device, measure, slot,
+        slot - row_number() OVER (PARTITION BY device, measure ORDER BY slot) AS run
+    FROM expected ANTI JOIN reading USING (position)
+)
+SELECT device, measure,
+    getvariable('window_start') + min(slot) * {interval_us} AS first_us,
+    getvariable('window_start') + max(slot) * {interval_us} AS last_us,
+    count(*) AS missing
+FROM missing GROUP BY device, measure, run
+ORDER BY missing DESC, device, measure, first_us LIMIT 5"""
+
+
+def _us(length: timedelta) -> int:
+    return length // timedelta(microseconds=1)
+
+
+def _epoch_us(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000

@@ -1,0 +1,109 @@
+"""What a check is, and what comes out of it. Bad data is a result, never an exception."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from powerstage.contract.model import Severity
+
+Outcome: TypeAlias = Literal["pass", "fail", "warn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One executable rule of the contract.
+
+    ``at`` is the rule's place as ``file:line``; ``sql`` finds every row that breaks it, where
+    rows can break it; ``counts`` says what ``failed`` counts.
+    """
+
+    id: str
+    words: str
+    expected: str
+    severity: Severity
+    at: str
+    sql: str = ""
+    counts: str = "rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One of the rows that failed: file and row (from 1; 0 where there is none), and values."""
+
+    file: str
+    row: int
+    values: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        """In one line, for plain terminals and receipts."""
+        place = f"{self.file}:{self.row} " if self.row else f"{self.file} " if self.file else ""
+        return place + " ".join(f"{name}={value}" for name, value in self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The outcome of one check: how many of how many failed, and up to five of them.
+
+    ``detail`` says more where counts and rows do not: what a reader complained of, say.
+    """
+
+    check: Check
+    outcome: Outcome
+    failed: int = 0
+    total: int = 0
+    samples: tuple[Sample, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Every check that was run on something, in the order of the contract; rows looked at."""
+
+    results: tuple[CheckResult, ...]
+    rows: int
+
+    @property
+    def findings(self) -> tuple[CheckResult, ...]:
+        """The checks that did not pass."""
+        return tuple(result for result in self.results if result.outcome != "pass")
+
+    @property
+    def passed(self) -> int:
+        """How many checks passed."""
+        return len(self.results) - len(self.findings)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check failed; a warning is no failure."""
+        return all(result.outcome != "fail" for result in self.results)
+
+
+def passes(check: Check, total: int = 0) -> CheckResult:
+    """The result of a check that found nothing."""
+    return CheckResult(check=check, outcome="pass", total=total)
+
+
+def fails(
+    check: Check,
+    *,
+    failed: int = 1,
+    total: int = 1,
+    samples: tuple[Sample, ...] = (),
+    detail: str = "",
+) -> CheckResult:
+    """The result of a check that found something: ``fail`` or ``warn``, by its severity."""
+    return CheckResult(
+        check=check,
+        outcome="fail" if check.severity == "error" else "warn",
+        failed=failed,
+        total=total,
+        samples=samples,
+        detail=detail,
+    )
+
+
+def merge(*reports: Report) -> Report:
+    """Several reports as one."""
+    return Report(
+        results=tuple(result for report in reports for result in report.results),
+        rows=sum(report.rows for report in reports),
+    )

@@ -1,0 +1,198 @@
+"""The rules of a contract over single rows: each a SQL predicate, true for a row that breaks it.
+
+A null breaks only the rule against nulls, NaN and infinity only the rule that values are
+finite: three things that a tired eye would otherwise take for one.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from powerstage.contract.model import Column, Contract, Dataset, Rule
+from powerstage.engine import sql_name, sql_text
+
+RAW_PREFIX = "raw:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRule:
+    """A rule over one row; ``values`` are the columns that show why a row breaks it."""
+
+    id: str
+    words: str
+    expected: str
+    rule: Rule
+    predicate: str
+    values: tuple[str, ...]
+
+
+def column_rules(
+    contract: Contract, dataset: Dataset, format_: Literal["csv", "parquet"]
+) -> list[RowRule]:
+    """What each column promises by itself."""
+    rules: list[RowRule] = []
+    for column in dataset.columns:
+        rules += _null_and_type_rules(column, format_)
+        rules += _value_rules(column)
+    return rules
+
+
+def inventory_rules(contract: Contract) -> list[RowRule]:
+    """What a row of inventory promises beyond its columns: nothing yet."""
+    del contract
+    return []
+
+
+def telemetry_rules(contract: Contract, *, with_inventory: bool) -> list[RowRule]:
+    """What a reading promises: its measure, its place in time, its device."""
+    rules = [*_measure_rules(contract), *_time_rules(contract)]
+    if with_inventory:
+        roles = contract.roles
+        rules.append(
+            RowRule(
+                id=f"{roles.device}.in_inventory",
+                words=f"{roles.device} is a device of the inventory",
+                expected="a device of the inventory that the delivery refers to",
+                rule=contract.reference,
+                predicate=f"{sql_name(roles.device)} IS NOT NULL AND device_index IS NULL",
+                values=(roles.device,),
+            )
+        )
+    return rules
+
+
+def _null_and_type_rules(column: Column, format_: str) -> list[RowRule]:
+    rules = []
+    name = sql_name(column.name)
+    raw = sql_name(RAW_PREFIX + column.name) if format_ == "csv" else name
+    if column.required:
+        rules.append(
+            RowRule(
+                id=f"{column.name}.not_null",
+                words=f"{column.name} is not null",
+                expected="a value",
+                rule=column.rule,
+                predicate=f"{raw} IS NULL",
+                values=(column.name,),
+            )
+        )
+    if format_ == "csv" and column.type != "VARCHAR":
+        rules.append(
+            RowRule(
+                id=f"{column.name}.type",
+                words=f"{column.name} is a {column.type}",
+                expected=column.type,
+                rule=column.rule,
+                predicate=f"{raw} IS NOT NULL AND {name} IS NULL",
+                values=(RAW_PREFIX + column.name,),
+            )
+        )
+    return rules
+
+
+def _value_rules(column: Column) -> list[RowRule]:
+    rules = []
+    name = sql_name(column.name)
+
+    def add(rule: str, words: str, expected: str, predicate: str) -> None:
+        rules.append(
+            RowRule(
+                id=f"{column.name}.{rule}",
+                words=f"{column.name} {words}",
+                expected=expected,
+                rule=column.rule,
+                predicate=predicate,
+                values=(column.name,),
+            )
+        )
+
+    if column.pattern is not None:
+        matches = f"regexp_matches({name}, {sql_text(column.pattern)})"
+        add("pattern", f"matches {column.pattern}", column.pattern, f"NOT {matches}")
+    if column.allowed:
+        allowed = ", ".join(sql_text(value) for value in column.allowed)
+        add("allowed", "is an agreed value", allowed, f"{name} NOT IN ({allowed})")
+    if column.type in {"DOUBLE", "TIMESTAMPTZ", "DATE"}:
+        add("finite", "is finite", "neither NaN nor infinite", f"NOT isfinite({name})")
+    if column.minimum is not None or column.maximum is not None:
+        low = "-infinity" if column.minimum is None else repr(column.minimum)
+        high = "infinity" if column.maximum is None else repr(column.maximum)
+        finite = f"isfinite({name}::DOUBLE)"
+        outside = f"({name} < '{low}'::DOUBLE OR {name} > '{high}'::DOUBLE)"
+        add("range", f"is within {low}..{high}", f"{low}..{high}", f"{finite} AND {outside}")
+    return rules
+
+
+def _measure_rules(contract: Contract) -> list[RowRule]:
+    roles = contract.roles
+    measure, unit, value = sql_name(roles.measure), sql_name(roles.unit), sql_name(roles.value)
+    units, ranges, words = [], [], []
+    for known in contract.measures:
+        same = f"{measure} = {sql_text(known.name)}"
+        right = f"{unit} = {sql_text(known.unit)}"
+        units.append(f"({same} AND NOT {right})")
+        ranges.append(
+            f"({same} AND {right} AND"
+            f" ({value} < {known.minimum!r}::DOUBLE OR {value} > {known.maximum!r}::DOUBLE))"
+        )
+        words.append(f"{known.name} {known.minimum:g}..{known.maximum:g} {known.unit}")
+    expected = "; ".join(words)
+    rule = contract.measures[0].rule
+    return [
+        RowRule(
+            id=f"{roles.unit}.of_measure",
+            words=f"{roles.unit} is that of the measure",
+            expected=expected,
+            rule=rule,
+            predicate=f"({' OR '.join(units)})",
+            values=(roles.measure, roles.unit, roles.value),
+        ),
+        RowRule(
+            id=f"{roles.value}.range",
+            words=f"{roles.value} is within the range of its measure and unit",
+            expected=expected,
+            rule=rule,
+            predicate=f"isfinite({value}) AND ({' OR '.join(ranges)})",
+            values=(roles.value, roles.unit),
+        ),
+    ]
+
+
+def _time_rules(contract: Contract) -> list[RowRule]:
+    roles = contract.roles
+    start, end = sql_name(roles.start), sql_name(roles.end)
+    interval_us = roles.reading_interval // timedelta(microseconds=1)
+    seconds = int(roles.reading_interval.total_seconds())
+    # Stamps may be 290,000 years apart: their distance does not fit 64 bits.
+    length = f"epoch_us({end})::HUGEINT - epoch_us({start})"
+    return [
+        RowRule(
+            id="reading.interval",
+            words=f"{roles.end} is {seconds} s after {roles.start}",
+            expected=f"{seconds} s",
+            rule=roles.rule,
+            predicate=f"CASE WHEN isfinite({start}) AND isfinite({end})"
+            f" THEN {length} <> {interval_us} END",
+            values=(roles.end,),
+        ),
+        RowRule(
+            id="reading.on_grid",
+            words=f"{roles.start} is on the grid of {seconds} s",
+            expected=f"a multiple of {seconds} s, UTC",
+            rule=roles.rule,
+            predicate=f"CASE WHEN isfinite({start}) THEN epoch_us({start}) % {interval_us} <> 0"
+            " END",
+            values=(roles.end,),
+        ),
+        RowRule(
+            id="reading.in_period",
+            words=f"{roles.start} is inside the period that is delivered",
+            expected="a start inside the period",
+            rule=contract.period_rule,
+            predicate=f"CASE WHEN isfinite({start}) THEN"
+            f" epoch_us({start}) < getvariable('window_start')"
+            f" OR epoch_us({start}) >= getvariable('window_end')"
+            f" OR epoch_us({start}) < file_start OR epoch_us({start}) >= file_end END",
+            values=(roles.end,),
+        ),
+    ]

@@ -1,0 +1,91 @@
+"""The process that parses files from outside: one job a line in, one answer a line out.
+
+It has memory and CPU limits and no credentials, and its DuckDB can open the files of the job
+and nothing else. Whatever a file does to it, the parent lives.
+"""
+
+import json
+import os
+import resource
+import sys
+from typing import IO, Any, Final
+
+import duckdb
+
+from powerstage.checks import scan
+from powerstage.engine import connect, sql_text
+
+MEMORY_BYTES_MAX: Final = 2 * 1024**3
+CPU_SECONDS_MAX: Final = 300
+ENGINE_MEMORY: Final = "1GiB"
+DIED_OF_MEMORY: Final = 70
+
+
+def main() -> None:
+    """Answer jobs until the input ends."""
+    answers = _private_stdout()
+    _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
+    _limit(resource.RLIMIT_CORE, 0)
+    for line in sys.stdin.buffer:
+        _allow_cpu_seconds(CPU_SECONDS_MAX)
+        answer = _answer(json.loads(line))
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+        if answer.get("engine_is_broken"):
+            return
+
+
+def _answer(job: dict[str, Any]) -> dict[str, Any]:
+    if "statements" in job:
+        return _write_database(job)
+    try:
+        with connect(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+            _lock(connection, scan.paths(job), job["plan"]["timezone"])
+            return scan.run(connection, job)
+    except (MemoryError, duckdb.OutOfMemoryException):
+        os._exit(DIED_OF_MEMORY)
+    except (duckdb.InternalException, duckdb.FatalException) as error:
+        return scan.unreadable(job, str(error)) | {"engine_is_broken": True}
+
+
+def _write_database(job: dict[str, Any]) -> dict[str, Any]:
+    try:
+        with duckdb.connect(job["database"]) as connection:
+            _lock(connection, [*job["paths"], job["database"], job["database"] + ".wal"], "UTC")
+            for statement in job["statements"]:
+                connection.execute(statement)
+    except duckdb.Error as error:
+        return {"error": str(error)}
+    return {}
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str], timezone: str) -> None:
+    allowed = ", ".join(sql_text(path) for path in paths)
+    connection.execute(f"SET TimeZone = {sql_text(timezone)}")
+    connection.execute(f"SET allowed_paths = [{allowed}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _private_stdout() -> IO[str]:
+    """Keep the answers apart from whatever a library may print."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _limit(kind: int, maximum: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        maximum = min(maximum, hard)
+    resource.setrlimit(kind, (maximum, hard))
+
+
+def _allow_cpu_seconds(seconds: int) -> None:
+    """So much CPU for the next job, on top of what earlier ones used."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""A DuckDB connection with our settings, and the counter-based random macros.
+
+The generator is a mixer of 64 bits, ``mix64``: x ^= x >> 32; x *= 0xd6e8feb86659fd93; twice;
+x ^= x >> 32. DuckDB's ``hash`` of one UBIGINT is the same function in every version from 0.7 to
+2.0; it is held to known answers when a connection opens, and replaced by the portable form
+where it ever differs. ``mix64(0)`` is 0: never feed it a bare zero.
+"""
+
+from typing import Final
+
+import duckdb
+
+# mix64 of some integers, worked out by hand from the definition.
+KNOWN_ANSWERS: Final = {
+    1: 4717996019076358352,
+    42: 7199933130570745587,
+    2**63: 8233824478078409175,
+    2**64 - 1: 4939931809569846361,
+}
+_FAST: Final = "CREATE OR REPLACE TEMP MACRO mix64(x) AS hash(x::UBIGINT)"
+_PORTABLE: Final = (
+    "CREATE OR REPLACE TEMP MACRO mul64(x) AS"
+    " ((x::UHUGEINT * 15485907386658061715::UHUGEINT) & 18446744073709551615::UHUGEINT)::UBIGINT",
+    "CREATE OR REPLACE TEMP MACRO xs32(x) AS xor(x::UBIGINT, x::UBIGINT >> 32)",
+    "CREATE OR REPLACE TEMP MACRO mix64(x) AS xs32(mul64(xs32(mul64(xs32(x)))))",
+)
+# unif: uniform on [0, 1), exact. gau: four uniforms of 16 bits summed, mean 0, deviation 1.
+_DERIVED: Final = (
+    "CREATE OR REPLACE TEMP MACRO unif(h) AS (h >> 11)::DOUBLE * 1.1102230246251565e-16::DOUBLE",
+    "CREATE OR REPLACE TEMP MACRO gau(h) AS ((h & 65535) + ((h >> 16) & 65535)"
+    " + ((h >> 32) & 65535) + (h >> 48))::DOUBLE * 2.6429e-5::DOUBLE - 3.4641::DOUBLE",
+)
+
+
+def connect(
+    *,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    database: str = ":memory:",
+) -> duckdb.DuckDBPyConnection:
+    """A connection in UTC that downloads nothing.
+
+    Args:
+        threads: at most so many; None for DuckDB's own choice.
+        memory_limit: as DuckDB reads it: ``1GiB``.
+        database: a file, or in memory.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    if threads is not None:
+        config["threads"] = threads
+    if memory_limit is not None:
+        config["memory_limit"] = memory_limit
+    connection = duckdb.connect(database, config=config)
+    connection.execute("SET TimeZone = 'UTC'")
+    add_macros(connection)
+    return connection
+
+
+def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Define ``mix64``, ``unif`` and ``gau``; the first is held to its known answers."""
+    connection.execute(_FAST)
+    if not answers_are_known(connection):
+        for statement in _PORTABLE:
+            connection.execute(statement)
+    for statement in _DERIVED:
+        connection.execute(statement)
+
+
+def answers_are_known(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether ``mix64`` of this connection is the function that it should be."""
+    calls = ", ".join(f"mix64({number}::UBIGINT)" for number in KNOWN_ANSWERS)
+    (answers,) = connection.execute(f"SELECT {calls}").fetchall()
+    return list(answers) == list(KNOWN_ANSWERS.values())
+
+
+def sql_text(text: str) -> str:
+    """A text as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def sql_name(name: str) -> str:
+    """A name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,26 @@
+"""Object storage as few verbs: get, put, put-if-absent, list, head.
+
+Three stores have them all: S3, a folder, memory. What a store knows of a contract: nothing.
+"""
+
+from powerstage.store.create import create, read
+from powerstage.store.folder import FolderStore
+from powerstage.store.memory import MemoryStore
+from powerstage.store.open import is_local, open_store
+from powerstage.store.protocol import Get, Head, List, ObjectInfo, Put, PutIfAbsent, Store
+
+__all__ = [
+    "FolderStore",
+    "Get",
+    "Head",
+    "List",
+    "MemoryStore",
+    "ObjectInfo",
+    "Put",
+    "PutIfAbsent",
+    "Store",
+    "create",
+    "is_local",
+    "open_store",
+    "read",
+]

@@ -1,0 +1,96 @@
+"""From a URL to a store."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from powerstage.errors import StoreRefusedError, UsageError
+from powerstage.store.folder import FolderStore
+from powerstage.store.keys import check_key
+from powerstage.store.protocol import Store
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LOCAL_HOSTS: Final = {"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"}
+_DEFAULT_REGION: Final = "us-east-1"
+
+
+def open_store(url: str, *, endpoint_url: str | None = None, create_bucket: bool = False) -> Store:
+    """The store that a URL names: ``s3://bucket/prefix``, or the path of a folder.
+
+    boto3's own chain decides about endpoint, profile, credentials and region.
+
+    Args:
+        url: where.
+        endpoint_url: another S3 than the one that boto3 would find.
+        create_bucket: make the bucket if it is not there.
+
+    Raises:
+        UsageError: the URL names neither.
+        StoreRefusedError: the AWS settings cannot be used.
+    """
+    if not url.startswith("s3://"):
+        if "://" in url or not url:
+            raise UsageError(
+                f"{url!r} is no place for a feed", fix="name s3://bucket/prefix or a folder"
+            )
+        return FolderStore(Path(url))
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(
+            f"{bucket!r} cannot be the name of a bucket",
+            fix="3 to 63 of a-z 0-9 . - ; the URL reads s3://bucket/prefix",
+        )
+    if prefix:
+        check_key(prefix)
+    # boto3 takes half a second to import: folders need not wait for it.
+    from powerstage.store.s3 import S3Store  # noqa: PLC0415
+
+    store = S3Store(_client(url, endpoint_url), bucket, prefix)
+    if create_bucket:
+        store.create_bucket()
+    return store
+
+
+def is_local(store: Store) -> bool:
+    """Whether writing to a store stays on this machine."""
+    endpoint = getattr(store, "endpoint_url", None)
+    return endpoint is None or urlsplit(endpoint).hostname in _LOCAL_HOSTS
+
+
+def _client(url: str, endpoint_url: str | None) -> "S3Client":
+    import boto3  # noqa: PLC0415 - see above
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=5,
+        read_timeout=60,
+        # Every byte is hashed here anyway.
+        response_checksum_validation="when_required",
+    )
+    try:
+        session = boto3.session.Session()
+        region = session.region_name or _DEFAULT_REGION
+        client = session.client(
+            "s3", endpoint_url=endpoint_url, region_name=region, config=config
+        )
+        host = urlsplit(client.meta.endpoint_url).hostname or ""
+        if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            # Other servers know no bucket.host names.
+            config = config.merge(Config(s3={"addressing_style": "path"}))
+            client = session.client(
+                "s3", endpoint_url=endpoint_url, region_name=region, config=config
+            )
+    except (BotoCoreError, ValueError) as error:
+        raise StoreRefusedError(
+            f"cannot open {url}: {error}",
+            cause="the AWS settings (environment, ~/.aws/config) cannot be used",
+            fix="check AWS_PROFILE and AWS_ENDPOINT_URL: aws configure list",
+        ) from error
+    return client

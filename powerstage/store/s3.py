@@ -1,0 +1,256 @@
+"""A store in an S3 bucket, by boto3: one request an object, whole objects only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError as BotoConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from powerstage.errors import (
+    ObjectNotFoundError,
+    PowerstageError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
+from powerstage.store.keys import check_key
+from powerstage.store.protocol import ObjectInfo
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+CHUNK_BYTES: Final = 1024 * 1024
+_LOCALSTACK_PORT: Final = ":4566"
+_NO_ANSWER: Final = (
+    BotoConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+_ABSENT: Final = {"NoSuchKey", "404", "NotFound"}
+_TRY_AGAIN: Final = {
+    "409",
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "RequestTimeout",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+}
+_TAKEN: Final = {"412", "PreconditionFailed"}
+_HTTP_SERVER_ERROR: Final = 500
+_HTTP_TOO_MANY: Final = 429
+_FIXES: Final = {
+    "NoSuchBucket": "make the bucket (aws s3 mb s3://{bucket}), or correct its name",
+    "AccessDenied": "ask for s3:ListBucket, s3:GetObject and s3:PutObject on s3://{bucket}",
+    "403": "ask for s3:ListBucket, s3:GetObject and s3:PutObject on s3://{bucket}",
+    "ExpiredToken": "renew the credentials: aws sso login",
+    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID, AWS_PROFILE and AWS_ENDPOINT_URL",
+    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY and AWS_PROFILE",
+}
+
+
+class S3Store:
+    """Objects of a bucket under a prefix.
+
+    Args:
+        client: boto3's S3 client.
+        bucket: its name.
+        prefix: what stands before every key, without a slash at either end; may be empty.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str, prefix: str = "") -> None:
+        self._client, self._bucket = client, bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/prefix``."""
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    @property
+    def endpoint_url(self) -> str:
+        """The server, as boto3 resolved it."""
+        return self._client.meta.endpoint_url
+
+    def create_bucket(self) -> None:
+        """Make the bucket, unless it is there and ours."""
+        region = self._client.meta.region_name
+        with self._translated(""):
+            try:
+                if region == "us-east-1":
+                    self._client.create_bucket(Bucket=self._bucket)
+                else:
+                    self._client.create_bucket(
+                        Bucket=self._bucket,
+                        CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
+                    )
+            except ClientError as error:
+                if _code(error) != "BucketAlreadyOwnedByYou":
+                    raise
+
+    def get(self, key: str) -> Iterator[bytes]:
+        """The object's bytes in chunks."""
+        full = self._prefix + check_key(key)
+        try:
+            with self._translated(key):
+                body = self._client.get_object(Bucket=self._bucket, Key=full)["Body"]
+        except StoreRefusedError:
+            # Without s3:ListBucket, 403 stands for an absent key too.
+            if self._is_listed(key):
+                raise
+            raise self._not_found(key) from None
+        return self._chunks(body.iter_chunks(CHUNK_BYTES), key)
+
+    def put(self, key: str, body: bytes | Path) -> None:
+        """Write an object, in place of any that stands there."""
+        full = self._prefix + check_key(key)
+        with self._translated(key):
+            if isinstance(body, bytes):
+                self._client.put_object(
+                    Bucket=self._bucket, Key=full, Body=body, ChecksumAlgorithm="SHA256"
+                )
+                return
+            with body.open("rb") as file:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=full, Body=file, ChecksumAlgorithm="SHA256"
+                )
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Write an object where none stands."""
+        full = self._prefix + check_key(key)
+        with self._translated(key):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=full,
+                    Body=body,
+                    IfNoneMatch="*",
+                    ChecksumAlgorithm="SHA256",
+                )
+            except ClientError as error:
+                if _code(error) in _TAKEN:
+                    return False
+                raise
+        return True
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with the prefix, in byte order."""
+        found = []
+        with self._translated(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                found += [
+                    ObjectInfo(
+                        key=entry["Key"].removeprefix(self._prefix),
+                        size_bytes=entry["Size"],
+                        modified_at=entry["LastModified"],
+                    )
+                    for entry in page.get("Contents", [])
+                ]
+        # Not every server lists in the order of bytes.
+        yield from sorted(found, key=lambda info: info.key.encode())
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """The object's facts, or None."""
+        full = self._prefix + check_key(key)
+        try:
+            with self._translated(key):
+                found = self._client.head_object(Bucket=self._bucket, Key=full)
+        except ObjectNotFoundError:
+            self._require_bucket()
+            return None
+        except StoreRefusedError:
+            if self._is_listed(key):
+                raise
+            return None
+        return ObjectInfo(
+            key=key, size_bytes=found["ContentLength"], modified_at=found["LastModified"]
+        )
+
+    def _require_bucket(self) -> None:
+        """HEAD has no body to tell a missing key from a missing bucket."""
+        with self._translated(""):
+            try:
+                self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) in _ABSENT:
+                    raise self._refused("NoSuchBucket", "", error) from error
+                if _code(error) != "403":
+                    raise
+
+    def _is_listed(self, key: str) -> bool:
+        return any(info.key == key for info in self.list(key))
+
+    def _chunks(self, chunks: Iterator[bytes], key: str) -> Iterator[bytes]:
+        with self._translated(key):
+            yield from chunks
+
+    @contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        """The one place where errors of boto3 become ours."""
+        try:
+            yield
+        except _NO_ANSWER as error:
+            raise self._unavailable(key, error) from error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise StoreRefusedError(
+                f"no AWS credentials for {self.url}",
+                cause=str(error),
+                fix="aws sso login, or set AWS_PROFILE; for a local S3 any value does:"
+                " AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+            ) from error
+        except ClientError as error:
+            raise self._answered(key, error) from error
+        except BotoCoreError as error:
+            raise StoreRefusedError(
+                f"cannot use {self.url}: {error}", fix="check the AWS settings"
+            ) from error
+
+    def _answered(self, key: str, error: ClientError) -> PowerstageError:
+        code = _code(error)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _ABSENT:
+            return self._not_found(key)
+        if code in _TRY_AGAIN or status >= _HTTP_SERVER_ERROR or status == _HTTP_TOO_MANY:
+            return self._unavailable(key, error)
+        return self._refused(code, key, error)
+
+    def _not_found(self, key: str) -> ObjectNotFoundError:
+        return ObjectNotFoundError(f"there is no {key} in {self.url}")
+
+    def _refused(self, code: str, key: str, error: ClientError) -> StoreRefusedError:
+        where = f"{self.url}/{key}" if key else self.url
+        words = {
+            "NoSuchBucket": f"there is no bucket {self._bucket} at {self.endpoint_url}",
+        }.get(code, f"S3 at {self.endpoint_url} refused {where}: {code}")
+        fix = _FIXES.get(code, "check the AWS settings and the permissions on s3://{bucket}")
+        return StoreRefusedError(words, cause=str(error), fix=fix.format(bucket=self._bucket))
+
+    def _unavailable(self, key: str, error: Exception) -> StoreUnavailableError:
+        fix = "run it again: what was done stays done"
+        if _LOCALSTACK_PORT in self.endpoint_url:
+            fix += "; a LocalStack container that ended with exit code 55 wants an account token"
+        return StoreUnavailableError(
+            f"S3 at {self.endpoint_url} did not answer for {self.url}/{key}".rstrip("/"),
+            cause=str(error),
+            fix=fix + "; AWS_ENDPOINT_URL and AWS_PROFILE say which server is asked",
+        )
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
