@@ -1,0 +1,5 @@
+"""``python -m powerstage`` is the command line."""
+
+from powerstage.cli import main
+
+main()

@@ -1,0 +1,104 @@
+"""The command line: parse, call one function, render. Results to stdout, talk to stderr.
+
+Commands are imported when they are called: help must not wait for an engine.
+"""
+
+import sys
+import traceback
+from importlib import import_module
+from typing import Final, NoReturn
+
+import click
+
+import powerstage
+from powerstage.errors import PowerstageError
+
+INTERRUPTED: Final = 130
+BROKEN_TOOL: Final = 3
+_COMMANDS: Final = {
+    "demo": ("powerstage.cli.demo", "The whole story on an embedded S3, with faults."),
+    "contract": ("powerstage.cli.contract", "The agreement: check, read and convert it."),
+    "synth": ("powerstage.cli.produce", "Publish mock inventory and telemetry."),
+    "publish": ("powerstage.cli.produce", "Check a real export and publish it."),
+    "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),
+    "validate": ("powerstage.cli.consume", "Run the data unit tests on a target."),
+    "status": ("powerstage.cli.consume", "What a feed's producer sees."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and one line; imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command = getattr(import_module(module), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(powerstage.__version__, prog_name="powerstage")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(*, debug: bool) -> None:
+    """Rehearse the exchange of data-center power telemetry between two companies.
+
+    A URL is s3://bucket/prefix or a folder; boto3's own settings say where S3 is.
+
+    Exit codes: 0 pass, 1 contract broken, 2 usage, 3 environment,
+    4 nothing there to judge, 130 interrupted.
+    """
+    del debug
+
+
+def main() -> NoReturn:
+    """Run the command line, and turn errors into words and an exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        _leave(INTERRUPTED, "interrupted")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PowerstageError as error:
+        if debug:
+            traceback.print_exc()
+        _leave(error.exit_code, error.message, error.cause, error.fix)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing more to say, and to nobody.
+        sys.stderr.close()
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        _leave(INTERRUPTED, "interrupted")
+    except Exception as error:
+        if debug:
+            raise
+        _leave(
+            BROKEN_TOOL,
+            f"powerstage failed: {type(error).__name__}: {error}",
+            "this is a defect of powerstage, or of something it rests on",
+            "run it again with --debug before the command, and report what it prints",
+        )
+
+
+def _leave(code: int, message: str, cause: str = "", fix: str = "") -> NoReturn:
+    from powerstage.display.terminal import BAD, DIM, Terminal  # noqa: PLC0415
+
+    terminal = Terminal(sys.stderr)
+    terminal.line(("error ", BAD), message)
+    for name, text in (("cause", cause), ("fix", fix)):
+        for index, line in enumerate(text.splitlines()):
+            terminal.line((f"  {name if index == 0 else '':<6} ", DIM), line)
+    sys.exit(code)

@@ -1,0 +1,86 @@
+"""What commands share: options, the clock, the guard on writing, how a result leaves."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from powerstage.contract import Contract, load
+from powerstage.display import Terminal
+from powerstage.errors import UsageError
+from powerstage.store import Store, is_local, open_store
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def contract_option(command: _F) -> _F:
+    """``--contract FILE``."""
+    return click.option(
+        "--contract",
+        "contract_path",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The contract that was agreed (an ODCS file).",
+    )(command)
+
+
+def json_option(command: _F) -> _F:
+    """``--json``."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON document on standard output."
+    )(command)
+
+
+def yes_option(command: _F) -> _F:
+    """``--yes-write-to``."""
+    return click.option(
+        "--yes-write-to",
+        "yes_write_to",
+        metavar="s3://BUCKET",
+        help="Allow writing to this bucket, where S3 is not on this machine.",
+    )(command)
+
+
+def load_contract(path: Path | None) -> Contract | None:
+    """The contract in a file, or None where none was named."""
+    return None if path is None else load(path)
+
+
+def now() -> datetime:
+    """The one place where the time comes from."""
+    return datetime.now(UTC)  # noqa: TID251 - the clock that is handed to everything else
+
+
+def open_to_write(url: str, yes_write_to: str | None) -> Store:
+    """A store that may be written to: on this machine, or in a bucket that was named for it."""
+    store = open_store(url)
+    require_allowed(store, yes_write_to)
+    return store
+
+
+def require_allowed(store: Store, yes_write_to: str | None) -> None:
+    """Raise ``UsageError`` where writing was not allowed."""
+    bucket = "/".join(store.url.split("/")[:3])
+    if not is_local(store) and (yes_write_to or "").rstrip("/") != bucket:
+        raise UsageError(
+            f"{store.url} is not on this machine",
+            cause="writing to a real bucket must be said twice",
+            fix=f"add --yes-write-to {bucket}",
+        )
+
+
+def leave(code: int, as_json: bool, document: dict[str, Any]) -> NoReturn:  # noqa: FBT001
+    """End a command: with its document where that was asked for, and its exit code."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def results(as_json: bool) -> Terminal:  # noqa: FBT001
+    """Where lines for people go: standard output, unless a document goes there."""
+    return Terminal(sys.stderr if as_json else sys.stdout)

@@ -1,0 +1,154 @@
+"""``powerstage demo``: the whole story, told."""
+
+import time
+from pathlib import Path
+
+import click
+
+from powerstage.cli.common import (
+    contract_option,
+    json_option,
+    leave,
+    load_contract,
+    now,
+    require_allowed,
+    results,
+)
+from powerstage.contract import default
+from powerstage.display.document import consumed_part, document
+from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
+from powerstage.sim.demo import DEFAULT_FAULTS, DemoOptions, DemoResult, demo_store, run_demo
+
+
+@click.command()
+@click.option("--devices", default=40, show_default=True, help="How many servers.")
+@click.option("--days", default=3, show_default=True, help="How many days.")
+@click.option("--seed", default=7, show_default=True, help="Decides every value and fault.")
+@click.option(
+    "--faults",
+    default="default",
+    show_default=True,
+    help="Names separated by commas, 'default' or 'none'.",
+)
+@click.option(
+    "--into",
+    "folder",
+    default="powerstage-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the lake, a copy of the feed, and the truth about the faults.",
+)
+@click.option("--endpoint-url", help="Play against this S3 instead of the embedded one.")
+@click.option("--yes-write-to", metavar="s3://BUCKET", help="Allow an S3 that is elsewhere.")
+@contract_option
+@json_option
+def demo(
+    *,
+    devices: int,
+    days: int,
+    seed: int,
+    faults: str,
+    folder: Path,
+    endpoint_url: str | None,
+    yes_write_to: str | None,
+    contract_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Synthesise, inject faults, publish, consume, and show what was caught.
+
+    Exit 1 if a fault was missed or a clean delivery was blamed.
+    """
+    names = {"default": DEFAULT_FAULTS, "none": ()}.get(
+        faults, tuple(name for name in faults.split(",") if name)
+    )
+    options = DemoOptions(
+        contract=load_contract(contract_path) or default(),
+        devices=devices,
+        days=days,
+        seed=seed,
+        faults=names,
+        folder=folder,
+    )
+    terminal = results(as_json)
+    terminal.line(
+        ("powerstage demo", BOLD),
+        f"  seed {seed}, {devices} devices, {days} days, {len(names)} faults",
+    )
+    stages = _Stages(terminal)
+    with demo_store(
+        options, endpoint_url, lambda store: require_allowed(store, yes_write_to)
+    ) as (store, server):
+        terminal.line((f"{server}, files in {folder}", DIM))
+        terminal.line("")
+        stages.done("start S3", store.url)
+        result = run_demo(options, store, clock=now, on_stage=stages.done)
+    _show(terminal, result, folder)
+    code = 0 if result.ok else 1
+    outcomes = [
+        outcome.planned.to_json()
+        | {"caught_by": outcome.caught_by, "caught": outcome.is_caught, "is": outcome.came_of_it}
+        for outcome in result.outcomes
+    ]
+    leave(
+        code,
+        as_json,
+        document(
+            "demo",
+            code,
+            faults=outcomes,
+            blamed=list(result.blamed),
+            clean_deliveries=result.clean_deliveries,
+            **consumed_part(result.consumed),
+        ),
+    )
+
+
+class _Stages:
+    """A line per stage, with the time that it took."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal, self._before = terminal, time.monotonic()
+
+    def done(self, name: str, words: str) -> None:
+        seconds, self._before = time.monotonic() - self._before, time.monotonic()
+        self._terminal.line(
+            ("  ✓ ", GOOD), f"{name:<12}", (f"{seconds:5.1f} s  ", DIM), words
+        )
+
+
+def _show(terminal: Terminal, result: DemoResult, folder: Path) -> None:
+    terminal.line("")
+    if result.outcomes:
+        terminal.line(("Faults put in, faults found", BOLD))
+        terminal.line("")
+        terminal.table(
+            ["fault", "level", "period", "caught by", "result"],
+            [
+                [
+                    outcome.planned.fault.name,
+                    outcome.planned.fault.level,
+                    f"{outcome.planned.period:%Y-%m-%dT%H:%MZ}",
+                    outcome.caught_by,
+                    (f"✓ {outcome.came_of_it}", GOOD)
+                    if outcome.is_caught
+                    else (f"✗ {outcome.came_of_it}", BAD),
+                ]
+                for outcome in result.outcomes
+            ],
+        )
+        terminal.line("")
+    caught = sum(outcome.is_caught for outcome in result.outcomes)
+    terminal.line(
+        (f"{caught} of {len(result.outcomes)} faults caught", BOLD),
+        f", {len(result.blamed)} false alarms in {result.clean_deliveries} clean deliveries.",
+    )
+    for words in result.blamed:
+        terminal.line(("  ✗ ", BAD), words)
+    terminal.line("")
+    spoilt = [o.planned.period for o in result.outcomes if o.planned.fault.level == "reading"]
+    target = f"{folder / 'feed'}"
+    if spoilt:
+        target += f"/commits/telemetry/{spoilt[0]:%Y-%m-%dT%H%M}/r000000.json"
+    terminal.line(("Look  ", BOLD), f"powerstage validate {target}")
+    terminal.line(("Then  ", BOLD), f"powerstage status {folder / 'feed'}")
+

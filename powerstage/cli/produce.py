@@ -1,0 +1,136 @@
+"""``powerstage synth`` and ``powerstage publish``: the producer's commands."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from powerstage.checks import Checker
+from powerstage.cli.common import (
+    contract_option,
+    json_option,
+    leave,
+    load_contract,
+    now,
+    open_to_write,
+    results,
+    yes_option,
+)
+from powerstage.contract import default
+from powerstage.display.document import document, published_part, report_part
+from powerstage.display.report import show_report
+from powerstage.display.story import show_published
+from powerstage.display.terminal import BAD, GOOD
+from powerstage.errors import UsageError
+from powerstage.faults import Injector, plan_faults
+from powerstage.producer import (
+    ExportSource,
+    check_export,
+    open_export,
+    synthesise,
+    write_export,
+)
+from powerstage.producer import publish as publish_source
+
+_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
+
+
+@click.command()
+@click.argument("feed")
+@click.option("--devices", default=40, show_default=True, help="How many servers.")
+@click.option(
+    "--start",
+    type=click.DateTime(formats=_FORMATS),
+    default="2026-11-02",
+    show_default=True,
+    help="First period, UTC.",
+)
+@click.option("--days", default=1, show_default=True, help="How many days.")
+@click.option("--seed", default=7, show_default=True, help="Decides every value.")
+@click.option("--faults", default="", help="Names of faults to put in, separated by commas.")
+@click.option(
+    "--export",
+    "export_format",
+    type=click.Choice(["csv", "parquet"]),
+    help="Write a plain export into the folder FEED instead.",
+)
+@contract_option
+@yes_option
+@json_option
+def synth(
+    feed: str,
+    *,
+    devices: int,
+    start: datetime,
+    days: int,
+    seed: int,
+    faults: str,
+    export_format: str | None,
+    contract_path: Path | None,
+    yes_write_to: str | None,
+    as_json: bool,
+) -> None:
+    """Publish mock inventory and telemetry as deliveries into FEED.
+
+    FEED is s3://bucket/prefix or a folder. The same seed gives the same data.
+    """
+    contract = load_contract(contract_path) or default()
+    source = synthesise(
+        contract, devices=devices, start=start.replace(tzinfo=UTC), days=days, seed=seed
+    )
+    terminal = results(as_json)
+    if export_format is not None:
+        if faults:
+            raise UsageError("--faults does not go with --export")
+        write_export(source, Path(feed), "csv" if export_format == "csv" else "parquet")
+        terminal.line(("✓ ", GOOD), f"an export of {len(source.periods())} periods in {feed}")
+        leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))
+    store = open_to_write(feed, yes_write_to)
+    names = [name for name in faults.split(",") if name]
+    plan = plan_faults(source, names, seed=seed)
+    injector = Injector(plan)
+    published = publish_source(injector.source(source), injector.store(store), clock=now)
+    show_published(terminal, feed, published)
+    truth = [planned.to_json() for planned in plan]
+    for planned in truth:
+        terminal.line(f"  fault {planned['fault']} in {planned['period']}: {planned['words']}")
+    leave(0, as_json, document("synth", 0, feed=feed, faults=truth, **published_part(published)))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("feed")
+@contract_option
+@yes_option
+@json_option
+def publish(
+    folder: Path,
+    feed: str,
+    *,
+    contract_path: Path | None,
+    yes_write_to: str | None,
+    as_json: bool,
+) -> None:
+    """Check the export in FOLDER and publish it as deliveries into FEED.
+
+    FOLDER holds a README with front matter, an inventory and data files (CSV or Parquet).
+    Nothing is sent unless all of it keeps the contract. Run it again after any interruption.
+    """
+    export = open_export(folder, load_contract(contract_path))
+    store = open_to_write(feed, yes_write_to)
+    terminal = results(as_json)
+    with Checker() as checker:
+        report = check_export(export, checker)
+    show_report(terminal, str(folder), report)
+    if not report.ok:
+        terminal.line("")
+        terminal.line(("nothing was sent", BAD), ": the export does not keep the contract")
+        leave(1, as_json, document("publish", 1, feed=feed, export=report_part(report)))
+    with ExportSource(export) as source:
+        published = publish_source(source, store, clock=now)
+    show_published(terminal, feed, published)
+    leave(
+        0,
+        as_json,
+        document("publish", 0, feed=feed, export=report_part(report), **published_part(published)),
+    )

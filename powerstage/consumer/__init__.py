@@ -1,0 +1,11 @@
+"""The data recipient: discover deliveries, judge them, keep what was accepted, send receipts.
+
+Nothing here knows of the producer; all that both share is the contract, its checks and the
+bucket.
+"""
+
+from powerstage.consumer.consume import Consumed, consume, discover, feed_contract
+from powerstage.consumer.judge import Judgement
+from powerstage.consumer.lake import Lake
+
+__all__ = ["Consumed", "Judgement", "Lake", "consume", "discover", "feed_contract"]

@@ -1,0 +1,297 @@
+"""Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import powerstage
+from powerstage.checks import Checker, CheckResult
+from powerstage.consumer.judge import Inventory, Judge, Judgement
+from powerstage.consumer.lake import Lake
+from powerstage.consumer.ledger import Entry
+from powerstage.contract import (
+    CommitKey,
+    Contract,
+    ContractKey,
+    DataFile,
+    Receipt,
+    ReceiptCheck,
+    ReceiptKey,
+    Slot,
+    loads,
+    parse_key,
+)
+from powerstage.contract.calendar import Gap, find_gaps
+from powerstage.contract.layout import COMMITS, JUDGEMENT_MAX, check_name
+from powerstage.contract.receipt import utc_text
+from powerstage.contract.strict_json import RECORD_BYTES_MAX
+from powerstage.errors import (
+    ConflictError,
+    ContractError,
+    NothingToJudgeError,
+    RecordError,
+    UsageError,
+)
+from powerstage.store import Store, create, read
+
+DEFAULT_CONSUMER: Final = "consumer"
+_WORDS_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumed:
+    """What one run of the consumer did.
+
+    ``judgements`` are those of this run; ``known`` counts deliveries that were judged before.
+    ``gaps`` are periods missing between the first and the last that were delivered, and
+    ``strays`` keys under ``commits/`` that are none of the layout: findings about the feed,
+    no part of any verdict.
+    """
+
+    contract: Contract
+    judgements: tuple[Judgement, ...]
+    known: int
+    gaps: tuple[Gap, ...]
+    strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """What stands in a feed: the slots that have a commit, inventory first, and stray keys."""
+
+    slots: tuple[Slot, ...]
+    strays: tuple[str, ...]
+
+
+def discover(store: Store) -> Discovered:
+    """Every delivery of a feed, by its commit: a whole listing, never a watermark."""
+    slots, strays = [], []
+    for info in store.list(COMMITS):
+        try:
+            key = parse_key(info.key)
+        except RecordError:
+            strays.append(info.key)
+            continue
+        if isinstance(key, CommitKey):
+            slots.append(key.slot)
+    return Discovered(slots=tuple(sorted(slots)), strays=tuple(strays))
+
+
+def consume(
+    store: Store,
+    lake: Lake,
+    *,
+    clock: Callable[[], datetime],
+    name: str = DEFAULT_CONSUMER,
+    contract: Contract | None = None,
+    only: Sequence[Slot] | None = None,
+    send_receipts: bool = True,
+    on_judgement: Callable[[Judgement], None] = lambda _: None,
+) -> Consumed:
+    """Judge what a feed holds and the lake's ledger does not.
+
+    Args:
+        store: where the feed is.
+        lake: where accepted data and the ledger are.
+        clock: the time, for ``judged_at``; it orders nothing.
+        name: what receipts call this consumer.
+        contract: the contract to hold deliveries against from now on; None for the one that
+            the lake has pinned, or at first use the feed's own.
+        only: judge no other deliveries than these (and the inventory that they refer to).
+        send_receipts: False leaves them in the ledger.
+        on_judgement: called after each verdict is recorded.
+
+    Raises:
+        NothingToJudgeError: the feed holds no delivery at all.
+        StoreUnavailableError, StoreRefusedError, WorkerError: no verdict on what is left; what
+            was judged is recorded, and the next run goes on from there.
+    """
+    check_name(name, "consumer")
+    found = discover(store)
+    if not found.slots and not found.strays:
+        raise NothingToJudgeError(
+            f"there is no delivery in {store.url}",
+            fix="check the URL; a feed has an object under commits/ for each delivery",
+        )
+    with lake.at_work() as incoming, Checker() as checker:
+        agreed = _agree(store, lake, contract)
+        _claim(lake, store, name)
+        run = _Run(store, lake, agreed, checker, name, clock, incoming)
+        known = lake.ledger.judged()
+        if send_receipts:
+            run.send_receipts()
+        judgements = []
+        for slot in found.slots:
+            if slot in known or (only is not None and slot not in only):
+                continue
+            for judgement in run.judge(slot):
+                judgements.append(judgement)
+                on_judgement(judgement)
+            if send_receipts:
+                run.send_receipts()
+        lake.write_views(checker)
+    telemetry = [slot.period for slot in found.slots if slot.dataset == "telemetry"]
+    return Consumed(
+        contract=agreed,
+        judgements=tuple(judgements),
+        known=len(known & set(found.slots)),
+        gaps=find_gaps(telemetry, agreed.delivery_interval),
+        strays=found.strays,
+    )
+
+
+def feed_contract(store: Store) -> Contract:
+    """The contract that a feed carries; it comes from outside, so pin it before you trust it.
+
+    Raises:
+        ContractError: it is not within the profile, or not what its key says.
+        UsageError: the feed carries none, or several.
+    """
+    keys = [info.key for info in store.list("contract/")]
+    if len(keys) != 1:
+        many = f"{len(keys)} contracts: {', '.join(keys[:5])}" if keys else "no contract"
+        raise UsageError(
+            f"{store.url} carries {many}",
+            fix="name the one that was agreed with --contract FILE",
+        )
+    body = read(store, keys[0], RECORD_BYTES_MAX)
+    try:
+        contract = loads(body.decode("utf-8"), keys[0])
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{keys[0]} is not UTF-8", problems=(str(error),)) from error
+    if keys[0] != str(ContractKey(name=contract.name, version=contract.version)):
+        raise ContractError(f"{keys[0]} holds {contract.name} {contract.version}")
+    return contract
+
+
+class _Run:
+    """One run of the consumer: what its steps share."""
+
+    def __init__(
+        self,
+        store: Store,
+        lake: Lake,
+        contract: Contract,
+        checker: Checker,
+        name: str,
+        clock: Callable[[], datetime],
+        incoming: Path,
+    ) -> None:
+        self._store, self._lake, self._contract = store, lake, contract
+        self._name, self._clock, self._incoming = name, clock, incoming
+        self._early: list[Judgement] = []
+        self._judge = Judge(store, contract, checker, self._inventory_of)
+
+    def judge(self, slot: Slot) -> list[Judgement]:
+        """Judge a delivery and record it; first the inventory that it pins, if that is due."""
+        self._early = []
+        if self._lake.ledger.entry(slot) is not None:
+            return []
+        judgement = self._judge_one(slot)
+        return [*self._early, judgement]
+
+    def send_receipts(self) -> None:
+        """Empty the outbox."""
+        for receipt in self._lake.ledger.unsent_receipts():
+            self._lake.ledger.mark_sent(self._send(receipt))
+
+    def _inventory_of(self, slot: Slot) -> Inventory | None:
+        """A pinned inventory may have been committed after the listing passed its place."""
+        known = self._lake.inventory_of(slot)
+        if known is None and self._store.head(str(CommitKey(slot=slot))) is not None:
+            self._early.append(self._judge_one(slot))
+            known = self._lake.inventory_of(slot)
+        return known
+
+    def _judge_one(self, slot: Slot) -> Judgement:
+        judgement = self._judge.judge(slot, self._incoming)
+        files: list[DataFile] = []
+        if judgement.verdict == "accepted":
+            for file, path in judgement.files:
+                self._lake.keep(file.sha256, path)
+                files.append(file)
+        self._lake.ledger.record(
+            Entry(
+                slot=slot,
+                identity=judgement.identity,
+                verdict=judgement.verdict,
+                rows=judgement.report.rows,
+            ),
+            files,
+            self._receipt(judgement),
+        )
+        for path in self._incoming.iterdir():
+            path.unlink()
+        return judgement
+
+    def _receipt(self, judgement: Judgement) -> Receipt:
+        return Receipt(
+            slot=judgement.slot,
+            identity=judgement.identity,
+            consumer=self._name,
+            judgement=1,
+            verdict=judgement.verdict,
+            checks_passed=judgement.report.passed,
+            checks=tuple(_receipt_check(finding) for finding in judgement.report.findings),
+            rules=f"{self._contract.sha256} powerstage {powerstage.__version__}",
+            judged_at=utc_text(self._clock()),
+        )
+
+    def _send(self, receipt: Receipt) -> Receipt:
+        """Write a receipt under the first judgement that is free, or that says the same."""
+        for judgement in range(receipt.judgement, JUDGEMENT_MAX + 1):
+            ours = Receipt(
+                **{field: getattr(receipt, field) for field in Receipt.__dataclass_fields__}
+                | {"judgement": judgement}
+            )
+            key = ReceiptKey(consumer=self._name, slot=receipt.slot, judgement=judgement)
+            standing = create(self._store, str(key), ours.to_json())
+            try:
+                theirs = Receipt.from_json(standing)
+            except RecordError:
+                continue
+            if theirs.says_the_same_as(ours):
+                return theirs
+        raise ConflictError(f"{receipt.slot} has {JUDGEMENT_MAX} receipts of {self._name}")
+
+
+def _agree(store: Store, lake: Lake, contract: Contract | None) -> Contract:
+    pinned = lake.contract
+    if contract is not None and (pinned is None or pinned.sha256 != contract.sha256):
+        lake.pin(contract)
+        return contract
+    if pinned is None:
+        pinned = feed_contract(store)
+        lake.pin(pinned)
+    return pinned
+
+
+def _claim(lake: Lake, store: Store, name: str) -> None:
+    """A lake belongs to one feed and one consumer: slots of two feeds would be taken for one."""
+    for fact, value, option in (("feed", store.url, "--into"), ("consumer", name, "--as")):
+        known = lake.ledger.fact(fact)
+        if known is None:
+            lake.ledger.set_fact(fact, value)
+        elif known != value:
+            raise UsageError(
+                f"the lake {lake.folder} has {fact} {known}, not {value}",
+                fix=f"use {known}, or another folder with --into ({option})",
+            )
+
+
+def _receipt_check(finding: CheckResult) -> ReceiptCheck:
+    words = f"{finding.check.words}: {finding.detail}" if finding.detail else finding.check.words
+    return ReceiptCheck(
+        id=finding.check.id,
+        outcome="warn" if finding.outcome == "warn" else "fail",
+        rows=finding.failed,
+        words=_one_line(words),
+        sample=tuple(_one_line(str(sample)) for sample in finding.samples),
+    )
+
+
+def _one_line(text: str) -> str:
+    printable = text[:_WORDS_MAX].encode("utf-8", "replace").decode("utf-8")
+    return "".join(character if character >= " " else " " for character in printable)

@@ -1,0 +1,248 @@
+"""The verdict on a delivery: a pure function of its commit, bytes, inventory and contract.
+
+``unreadable``: what was committed cannot be got at. ``rejected``: it can, and breaks the
+contract. A store that does not answer is no verdict: its error goes through.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from powerstage.checks import (
+    Check,
+    Checker,
+    CheckResult,
+    InputFile,
+    Report,
+    Sample,
+    Window,
+    compile_plan,
+    fails,
+    merge,
+    passes,
+)
+from powerstage.consumer.fetch import Fetched, fetch, read_commit
+from powerstage.contract import Commit, CommitKey, Contract, DataFile, Slot, Verdict
+from powerstage.contract.commit import FILE_ROWS_MAX
+from powerstage.errors import ObjectNotFoundError, RecordError
+from powerstage.store import Get
+
+
+def _check(id_: str, words: str, expected: str) -> Check:
+    return Check(
+        id=id_, words=words, expected=expected, severity="error", at="the transfer", counts="files"
+    )
+
+
+COMMIT_READABLE: Final = _check(
+    "commit.readable", "the commit is of the agreed form", "a whole, unedited record"
+)
+COMMIT_CHAIN: Final = _check(
+    "commit.chain", "the commit supersedes the revision before it", "the identity of that revision"
+)
+CONTRACT_AGREED: Final = _check(
+    "contract.agreed", "the delivery follows the contract that was agreed", "the pinned contract"
+)
+INVENTORY_ACCEPTED: Final = _check(
+    "inventory.accepted", "the inventory that it refers to was accepted", "an accepted delivery"
+)
+OBJECT_PRESENT: Final = _check("object.present", "every data object is there", "the object")
+OBJECT_SIZE: Final = _check("object.size", "every data object has its size", "the bytes promised")
+OBJECT_DIGEST: Final = _check(
+    "object.digest", "every data object has its digest", "the sha256 promised"
+)
+_MAKES_UNREADABLE: Final = {
+    COMMIT_READABLE.id,
+    OBJECT_PRESENT.id,
+    OBJECT_SIZE.id,
+    OBJECT_DIGEST.id,
+    "file.readable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What is known of the delivery that telemetry pins: its files, if it was accepted."""
+
+    identity: str
+    verdict: Verdict
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdict on one delivery, and why; ``files`` are the fetched bytes, by digest."""
+
+    slot: Slot
+    identity: str
+    verdict: Verdict
+    report: Report
+    files: tuple[tuple[DataFile, Path], ...] = ()
+
+
+class Judge:
+    """Judges deliveries of one feed under one contract.
+
+    Args:
+        store: where the feed is.
+        contract: the contract that was agreed.
+        checker: runs the data unit tests.
+        inventory_of: what is known of a pinned inventory slot; None if nobody delivered it.
+    """
+
+    def __init__(
+        self,
+        store: Get,
+        contract: Contract,
+        checker: Checker,
+        inventory_of: Callable[[Slot], Inventory | None],
+    ) -> None:
+        self._store = store
+        self._contract = contract
+        self._checker = checker
+        self._inventory_of = inventory_of
+
+    def judge(self, slot: Slot, folder: Path) -> Judgement:
+        """Fetch a delivery into a folder and judge it.
+
+        Raises:
+            StoreUnavailableError: the store did not answer: no verdict.
+            WorkerError: the worker was killed from outside: no verdict.
+        """
+        try:
+            commit = read_commit(self._store, slot)
+        except (RecordError, ObjectNotFoundError) as error:
+            words = f"{error.message}: {error.cause}" if error.cause else error.message
+            broken = fails(COMMIT_READABLE, detail=words)
+            return Judgement(
+                slot=slot, identity="", verdict="unreadable", report=_report([broken])
+            )
+        results = [passes(COMMIT_READABLE), self._agreed(commit), self._chain(commit)]
+        inventory = self._inventory_of(commit.inventory.slot) if commit.inventory else None
+        if commit.inventory:
+            results.append(_inventory_result(commit, inventory))
+        report = _report(results)
+        files: tuple[tuple[DataFile, Path], ...] = ()
+        if report.ok:
+            files, fetched = self._fetch(commit, folder)
+            report = merge(report, fetched)
+        if report.ok:
+            report = merge(report, self._contents(commit, files, inventory))
+        return Judgement(
+            slot=slot,
+            identity=commit.identity,
+            verdict=_verdict(report),
+            report=report,
+            files=files,
+        )
+
+    def _agreed(self, commit: Commit) -> CheckResult:
+        ours, theirs = self._contract, commit.contract
+        if theirs.sha256 == ours.sha256:
+            return passes(CONTRACT_AGREED, 1)
+        return fails(
+            CONTRACT_AGREED,
+            detail=f"the delivery follows {theirs.name} {theirs.version}"
+            f" (sha256 {theirs.sha256[:12]}), the lake has pinned {ours.name} {ours.version}"
+            f" (sha256 {ours.sha256[:12]})",
+        )
+
+    def _chain(self, commit: Commit) -> CheckResult:
+        if commit.supersedes is None:
+            return passes(COMMIT_CHAIN, 1)
+        before = Slot(
+            dataset=commit.slot.dataset,
+            period=commit.slot.period,
+            revision=commit.slot.revision - 1,
+        )
+        try:
+            identity = read_commit(self._store, before).identity
+        except (RecordError, ObjectNotFoundError) as error:
+            return fails(COMMIT_CHAIN, detail=f"{before} cannot be read: {error.message}")
+        if identity == commit.supersedes:
+            return passes(COMMIT_CHAIN, 1)
+        return fails(
+            COMMIT_CHAIN,
+            detail=f"{before} has the identity {identity}, not {commit.supersedes}",
+        )
+
+    def _fetch(
+        self, commit: Commit, folder: Path
+    ) -> tuple[tuple[tuple[DataFile, Path], ...], Report]:
+        files = tuple((file, folder / file.sha256) for file in commit.files)
+        fetched = [(file, fetch(self._store, file, path)) for file, path in files]
+        absent = [_object(file, {}) for file, found in fetched if found.size_bytes is None]
+        present = [(file, found) for file, found in fetched if found.size_bytes is not None]
+        cut = [
+            _object(file, {"bytes": str(found.size_bytes), "promised": str(file.bytes)})
+            for file, found in present
+            if found.size_bytes != file.bytes
+        ]
+        other = [
+            _object(file, {"sha256": found.sha256, "promised": file.sha256})
+            for file, found in present
+            if found.size_bytes == file.bytes and not found.is_as_promised(file)
+        ]
+        total = len(files)
+        return files, _report(
+            [
+                _objects(OBJECT_PRESENT, absent, total),
+                _objects(OBJECT_SIZE, cut, total),
+                _objects(OBJECT_DIGEST, other, total),
+            ]
+        )
+
+    def _contents(
+        self,
+        commit: Commit,
+        files: Sequence[tuple[DataFile, Path]],
+        inventory: Inventory | None,
+    ) -> Report:
+        window = Window(
+            start=commit.slot.period, end=commit.slot.period + self._contract.delivery_interval
+        )
+        plan = compile_plan(self._contract, commit.slot.dataset, window=window)
+        return self._checker.check(
+            plan,
+            [InputFile(path=path, name=file.key, rows=file.rows) for file, path in files],
+            inventory=[(path, "parquet") for path in (inventory.files if inventory else ())],
+            rows_max=FILE_ROWS_MAX,
+        )
+
+
+def _inventory_result(commit: Commit, inventory: Inventory | None) -> CheckResult:
+    pin = commit.inventory
+    if pin is None or inventory is None:
+        return fails(INVENTORY_ACCEPTED, detail=f"{pin.slot if pin else ''} was never delivered")
+    if inventory.identity != pin.identity:
+        return fails(
+            INVENTORY_ACCEPTED,
+            detail=f"{pin.slot} has the identity {inventory.identity}, not {pin.identity}",
+        )
+    if inventory.verdict != "accepted":
+        return fails(INVENTORY_ACCEPTED, detail=f"{pin.slot} is {inventory.verdict}")
+    return passes(INVENTORY_ACCEPTED, 1)
+
+
+def _verdict(report: Report) -> Verdict:
+    failed = {result.check.id for result in report.results if result.outcome == "fail"}
+    if failed & _MAKES_UNREADABLE:
+        return "unreadable"
+    return "rejected" if failed else "accepted"
+
+
+def _object(file: DataFile, values: dict[str, str]) -> Sample:
+    return Sample(file=file.key, row=0, values=tuple(values.items()))
+
+
+def _objects(check: Check, samples: list[Sample], total: int) -> CheckResult:
+    if not samples:
+        return passes(check, total)
+    return fails(check, failed=len(samples), total=total, samples=tuple(samples[:5]))
+
+
+def _report(results: Sequence[CheckResult]) -> Report:
+    return Report(results=tuple(results), rows=0)
+
+

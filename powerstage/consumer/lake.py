@@ -1,0 +1,185 @@
+"""The consumer's own folder: its ledger, the accepted files by digest, and views over them.
+
+    ledger.sqlite       what was judged
+    contract.odcs.yaml  the contract as it was pinned
+    data/{sha256}.parquet
+    lake.duckdb         views ``telemetry`` and ``inventory``, for the duckdb command
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import duckdb
+
+from powerstage.checks import Checker
+from powerstage.consumer.judge import Inventory
+from powerstage.consumer.ledger import Ledger
+from powerstage.contract import Contract, Slot, loads
+from powerstage.contract.load import read_text
+from powerstage.contract.model import DatasetName
+from powerstage.engine import connect, sql_name, sql_text
+from powerstage.errors import EnvironmentFailedError, UsageError
+
+CONTRACT_FILE: Final = "contract.odcs.yaml"
+LEDGER_FILE: Final = "ledger.sqlite"
+VIEWS_FILE: Final = "lake.duckdb"
+
+
+class Lake:
+    """Accepted data, and the record of how it was judged.
+
+    >>> lake = Lake(Path("lake"))
+    >>> table = lake.telemetry().to_arrow_table()
+
+    Args:
+        folder: of the lake.
+        make: make it where it is not there yet.
+    """
+
+    def __init__(self, folder: Path | str, *, make: bool = False) -> None:
+        self.folder = Path(folder).absolute()
+        if make:
+            self._make()
+        elif not (self.folder / LEDGER_FILE).is_file():
+            raise UsageError(
+                f"there is no lake in {folder}", fix=f"powerstage consume FEED --into {folder}"
+            )
+        self.ledger = Ledger(self.folder / LEDGER_FILE)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger and the connection behind the relations."""
+        self.ledger.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    @property
+    def contract(self) -> Contract | None:
+        """The pinned contract; None before the first use."""
+        path = self.folder / CONTRACT_FILE
+        return loads(read_text(path), str(path)) if path.is_file() else None
+
+    def pin(self, contract: Contract) -> None:
+        """Make a contract the one that deliveries are held against."""
+        path = self.folder / CONTRACT_FILE
+        with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as draft:
+            draft.write(contract.text.encode())
+            draft.flush()
+            os.fsync(draft.fileno())
+        Path(draft.name).replace(path)
+
+    def telemetry(self) -> duckdb.DuckDBPyRelation:
+        """Accepted readings: of each period the highest accepted revision."""
+        return self._relation("telemetry")
+
+    def inventory(self) -> duckdb.DuckDBPyRelation:
+        """The latest accepted snapshot of the inventory."""
+        return self._relation("inventory")
+
+    def inventory_of(self, slot: Slot) -> Inventory | None:
+        """What the ledger knows of an inventory delivery."""
+        entry = self.ledger.entry(slot)
+        if entry is None:
+            return None
+        files = tuple(self.data_path(sha256) for sha256 in self.ledger.files(slot))
+        return Inventory(identity=entry.identity, verdict=entry.verdict, files=files)
+
+    def data_path(self, sha256: str) -> Path:
+        """Where an accepted file stands."""
+        return self.folder / "data" / f"{sha256}.parquet"
+
+    def keep(self, sha256: str, path: Path) -> None:
+        """Move a fetched file to its place; its bytes are on disk when this returns."""
+        with path.open("rb") as fetched:
+            os.fsync(fetched.fileno())
+        path.replace(self.data_path(sha256))
+
+    @contextmanager
+    def at_work(self) -> Iterator[Path]:
+        """Hold the lake for one consumer alone; yields an empty folder for fetched files."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise EnvironmentFailedError(
+                    f"another consumer is at work on {self.folder}",
+                    fix="wait until it has finished, or consume into another folder",
+                ) from None
+            with tempfile.TemporaryDirectory(prefix=".incoming-", dir=self.folder) as incoming:
+                self._forget_incoming(except_for=Path(incoming))
+                yield Path(incoming)
+
+    def write_views(self, checker: Checker) -> None:
+        """Write ``lake.duckdb`` anew, and put it in place of the old one at once.
+
+        The worker does it: to define a view over a delivered file is to parse the file.
+        """
+        contract = self.contract
+        if contract is None:
+            return
+        draft = self.folder / f".{VIEWS_FILE}.draft"
+        draft.unlink(missing_ok=True)
+        files = [*self._files("telemetry"), *self._files("inventory")]
+        statements = [
+            f"CREATE VIEW {name} AS {self._query(contract, name)}"
+            for name in ("telemetry", "inventory")
+        ]
+        checker.write_database(draft, statements, files)
+        draft.replace(self.folder / VIEWS_FILE)
+
+    def _relation(self, dataset: DatasetName) -> duckdb.DuckDBPyRelation:
+        contract = self.contract
+        if contract is None:
+            raise UsageError(
+                f"nothing was consumed into {self.folder} yet",
+                fix=f"powerstage consume FEED --into {self.folder}",
+            )
+        if self._connection is None:
+            self._connection = connect()
+        return self._connection.sql(self._query(contract, dataset))
+
+    def _query(self, contract: Contract, dataset: DatasetName) -> str:
+        columns = contract.dataset(dataset).columns
+        names = ", ".join(sql_name(column.name) for column in columns)
+        files = self._files(dataset)
+        if not files:
+            nothing = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}"
+                                for column in columns)
+            return f"SELECT {nothing} WHERE false"
+        paths = ", ".join(sql_text(str(path)) for path in files)
+        return f"SELECT {names} FROM read_parquet([{paths}], hive_partitioning = false)"
+
+    def _files(self, dataset: DatasetName) -> Sequence[Path]:
+        exposed = self.ledger.exposed(dataset)
+        if dataset == "inventory":
+            exposed = exposed[-1:]
+        return [self.data_path(sha256) for _, files in exposed for sha256 in files]
+
+    def _make(self) -> None:
+        try:
+            (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentFailedError(
+                f"cannot make the lake {self.folder}",
+                cause=error.strerror or str(error),
+                fix="name another folder with --into",
+            ) from error
+
+    def _forget_incoming(self, except_for: Path) -> None:
+        """Remove what a killed consumer left behind."""
+        for folder in self.folder.glob(".incoming-*"):
+            if folder != except_for:
+                for path in folder.iterdir():
+                    path.unlink()
+                folder.rmdir()

@@ -1,0 +1,200 @@
+"""The consumer's own record of every delivery it has judged: SQLite, one writer, many readers.
+
+To expose a period is to write its row here. Receipts are the ledger's outbox: they are written
+in the same transaction, and sent afterwards, as often as it takes.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from powerstage.contract import DataFile, Receipt, Slot, Verdict, parse_period, period_text
+from powerstage.contract.model import DatasetName
+from powerstage.errors import EnvironmentFailedError
+
+FORMAT: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS judgement (
+    dataset TEXT NOT NULL,
+    period TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    receipt BLOB NOT NULL,
+    receipt_is_sent INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (dataset, period, revision)
+) STRICT;
+CREATE TABLE IF NOT EXISTS file (
+    dataset TEXT NOT NULL,
+    period TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    PRIMARY KEY (dataset, period, revision, sha256)
+) STRICT;
+CREATE VIEW IF NOT EXISTS exposed AS
+SELECT dataset, period, max(revision) AS revision
+FROM judgement WHERE verdict = 'accepted' GROUP BY dataset, period;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One judged delivery."""
+
+    slot: Slot
+    identity: str
+    verdict: Verdict
+    rows: int
+
+
+class Ledger:
+    """Opens, or makes, the ledger in a file. Close it, or use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.executescript(_SCHEMA)
+            self._require_format()
+        except sqlite3.Error as error:
+            raise EnvironmentFailedError(
+                f"cannot open the ledger {path}",
+                cause=str(error),
+                fix="name another folder with --into, or mend this one",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def fact(self, name: str) -> str | None:
+        """A fact about the lake: its feed, its consumer, its contract."""
+        rows = self._all("SELECT value FROM fact WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Write a fact about the lake."""
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+    def record(
+        self, entry: Entry, files: Sequence[DataFile], receipt: Receipt
+    ) -> None:
+        """Write a judgement, its files and its receipt, all or nothing; once per slot."""
+        key = _key(entry.slot)
+        with self._transaction():
+            written = self._database.execute(
+                "INSERT OR IGNORE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                (*key, entry.identity, entry.verdict, entry.rows, receipt.to_json()),
+            )
+            if written.rowcount and entry.verdict == "accepted":
+                self._database.executemany(
+                    "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)",
+                    [(*key, file.sha256, file.bytes, file.rows) for file in files],
+                )
+
+    def judged(self) -> set[Slot]:
+        """Every slot that has a verdict."""
+        return {_slot(row) for row in self._all("SELECT dataset, period, revision FROM judgement")}
+
+    def entries(self) -> list[Entry]:
+        """Every judged delivery, in the order of slots."""
+        rows = self._all(
+            "SELECT dataset, period, revision, identity, verdict, rows FROM judgement"
+            " ORDER BY dataset, period, revision"
+        )
+        return [
+            Entry(slot=_slot(row[:3]), identity=row[3], verdict=row[4], rows=row[5]) for row in rows
+        ]
+
+    def entry(self, slot: Slot) -> Entry | None:
+        """The judgement on one slot."""
+        return next((entry for entry in self.entries_of(slot)), None)
+
+    def entries_of(self, slot: Slot) -> Iterator[Entry]:
+        """The judgement on one slot, if there is one."""
+        rows = self._all(
+            "SELECT identity, verdict, rows FROM judgement"
+            " WHERE (dataset, period, revision) = (?, ?, ?)",
+            _key(slot),
+        )
+        for identity, verdict, count in rows:
+            yield Entry(slot=slot, identity=identity, verdict=verdict, rows=count)
+
+    def files(self, slot: Slot) -> list[str]:
+        """The digests of an accepted delivery's files."""
+        rows = self._all(
+            "SELECT sha256 FROM file WHERE (dataset, period, revision) = (?, ?, ?) ORDER BY sha256",
+            _key(slot),
+        )
+        return [sha256 for (sha256,) in rows]
+
+    def exposed(self, dataset: DatasetName) -> list[tuple[Slot, list[str]]]:
+        """What is shown: per period the highest accepted revision, with its files' digests."""
+        rows = self._all(
+            "SELECT dataset, period, revision FROM exposed WHERE dataset = ? ORDER BY period",
+            (dataset,),
+        )
+        return [(slot, self.files(slot)) for slot in map(_slot, rows)]
+
+    def unsent_receipts(self) -> list[Receipt]:
+        """The outbox."""
+        rows = self._all(
+            "SELECT receipt FROM judgement WHERE receipt_is_sent = 0"
+            " ORDER BY dataset, period, revision"
+        )
+        return [Receipt.from_json(body) for (body,) in rows]
+
+    def mark_sent(self, receipt: Receipt) -> None:
+        """Note that a receipt stands in the feed, under the judgement that it now has."""
+        with self._transaction():
+            self._database.execute(
+                "UPDATE judgement SET receipt_is_sent = 1, receipt = ?"
+                " WHERE (dataset, period, revision) = (?, ?, ?)",
+                (receipt.to_json(), *_key(receipt.slot)),
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[str, ...]]:
+        with closing(self._database.execute(query, values)) as cursor:
+            return cursor.fetchall()
+
+    def _require_format(self) -> None:
+        found = self.fact("format")
+        if found is None:
+            self.set_fact("format", str(FORMAT))
+        elif found != str(FORMAT):
+            raise EnvironmentFailedError(
+                f"the ledger has format {found}; this powerstage reads {FORMAT}",
+                fix="use the powerstage that made it, or consume into a new folder",
+            )
+
+
+def _key(slot: Slot) -> tuple[str, str, int]:
+    return slot.dataset, period_text(slot.period), slot.revision
+
+
+def _slot(row: Sequence[object]) -> Slot:
+    dataset, period, revision = row
+    return Slot(
+        dataset="inventory" if dataset == "inventory" else "telemetry",
+        period=parse_period(str(period)),
+        revision=int(str(revision)),
+    )

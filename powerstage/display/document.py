@@ -1,0 +1,134 @@
+"""The same results as JSON types: one versioned document a command."""
+
+from typing import Any, Final
+
+from powerstage.checks import CheckResult, Report
+from powerstage.consumer import Consumed, Judgement
+from powerstage.contract import Contract, period_text
+from powerstage.contract.calendar import Gap
+from powerstage.producer import FeedStatus, Published
+
+SCHEMA: Final = "powerstage.result/1"
+
+
+def document(command: str, exit_code: int, **parts: Any) -> dict[str, Any]:
+    """The frame of every document."""
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "ok": exit_code == 0,
+        "exit_code": exit_code,
+        **parts,
+    }
+
+
+def contract_part(contract: Contract) -> dict[str, Any]:
+    """Which contract it was."""
+    return {"name": contract.name, "version": contract.version, "sha256": contract.sha256}
+
+
+def report_part(report: Report) -> dict[str, Any]:
+    """A report, check by check."""
+    return {
+        "ok": report.ok,
+        "rows": report.rows,
+        "checks": [_check(result) for result in report.results],
+    }
+
+
+def judgement_part(judgement: Judgement) -> dict[str, Any]:
+    """A verdict, and the report that led to it."""
+    return {
+        "delivery": str(judgement.slot),
+        "identity": judgement.identity,
+        "verdict": judgement.verdict,
+        **report_part(judgement.report),
+    }
+
+
+def consumed_part(consumed: Consumed) -> dict[str, Any]:
+    """A run of the consumer."""
+    return {
+        "contract": contract_part(consumed.contract),
+        "deliveries": [judgement_part(judgement) for judgement in consumed.judgements],
+        "new": len(consumed.judgements),
+        "known": consumed.known,
+        "missing": gaps_part(consumed.gaps),
+        "strays": list(consumed.strays),
+    }
+
+
+def published_part(published: list[Published]) -> dict[str, Any]:
+    """A run of publish."""
+    return {
+        "new": sum(item.state == "new" for item in published),
+        "unchanged": sum(item.state == "unchanged" for item in published),
+        "deliveries": [
+            {
+                "delivery": str(item.slot),
+                "identity": item.identity,
+                "rows": item.rows,
+                "bytes": item.size_bytes,
+                "state": item.state,
+            }
+            for item in published
+        ],
+    }
+
+
+def status_part(status: FeedStatus) -> dict[str, Any]:
+    """A feed as its producer sees it."""
+    return {
+        "feed": status.feed,
+        "consumers": {
+            consumer: dict(status.verdicts(consumer)) for consumer in status.consumers
+        },
+        "deliveries": [
+            {
+                "delivery": str(delivery.slot),
+                "receipts": [
+                    {
+                        "consumer": receipt.consumer,
+                        "verdict": receipt.verdict,
+                        "judgement": receipt.judgement,
+                        "checks": [
+                            {"id": check.id, "outcome": check.outcome, "rows": check.rows,
+                             "words": check.words, "sample": list(check.sample)}
+                            for check in receipt.checks
+                        ],
+                    }
+                    for receipt in delivery.receipts
+                ],
+            }
+            for delivery in status.deliveries
+        ],
+        "missing": None if status.gaps is None else gaps_part(status.gaps),
+    }
+
+
+def gaps_part(gaps: tuple[Gap, ...]) -> list[dict[str, Any]]:
+    """Periods that nobody delivered."""
+    return [
+        {"first": period_text(gap.first), "last": period_text(gap.last), "periods": gap.periods}
+        for gap in gaps
+    ]
+
+
+def _check(result: CheckResult) -> dict[str, Any]:
+    check = result.check
+    return {
+        "id": check.id,
+        "words": check.words,
+        "outcome": result.outcome,
+        "failed": result.failed,
+        "total": result.total,
+        "counts": check.counts,
+        "expected": check.expected,
+        "at": check.at,
+        "detail": result.detail,
+        "sql": check.sql,
+        "sample": [
+            {"file": sample.file, "row": sample.row, "values": dict(sample.values)}
+            for sample in result.samples
+        ],
+    }

@@ -1,0 +1,51 @@
+"""The demo and the producer's view, for people."""
+
+from powerstage.display.report import show_gaps
+from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
+from powerstage.producer import FeedStatus, Published
+from powerstage.contract import period_text
+
+
+def show_published(terminal: Terminal, feed: str, published: list[Published]) -> None:
+    """What a run of publish sent, and what it found there."""
+    new = [item for item in published if item.state == "new"]
+    rows = sum(item.rows for item in new if item.slot.dataset == "telemetry")
+    terminal.line(
+        ("✓ ", GOOD),
+        (f"{len(new)} new", BOLD),
+        f", {len(published) - len(new)} unchanged → {feed}"
+        f"   {rows:,} readings, {sum(item.size_bytes for item in new):,} bytes sent",
+    )
+
+
+def show_status(terminal: Terminal, status: FeedStatus) -> None:
+    """A feed as its producer sees it."""
+    telemetry = [d for d in status.deliveries if d.slot.dataset == "telemetry"]
+    terminal.line((status.feed, BOLD))
+    span = ""
+    if telemetry:
+        first, last = telemetry[0].slot.period, telemetry[-1].slot.period
+        span = f", {period_text(first)} to {period_text(last)}"
+    terminal.line(
+        f"  {len(telemetry)} telemetry and {len(status.deliveries) - len(telemetry)} inventory"
+        f" deliveries{span}"
+    )
+    if not status.consumers:
+        terminal.line("  no consumer has sent a receipt yet")
+    for consumer in status.consumers:
+        counts = status.verdicts(consumer)
+        words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+        terminal.line(f"  {consumer}: {words}")
+    for delivery in status.deliveries:
+        for receipt in delivery.receipts:
+            if receipt.verdict == "accepted":
+                continue
+            terminal.line(
+                ("  ✗ ", BAD), (str(delivery.slot), BOLD), f" {receipt.verdict} by ",
+                receipt.consumer,
+            )
+            for check in receipt.checks:
+                terminal.line(f"      {check.words}", (f"   {check.id}", DIM))
+                for sample in check.sample[:1]:
+                    terminal.line((f"        {sample}", DIM))
+    show_gaps(terminal, status.gaps or ())

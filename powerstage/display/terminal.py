@@ -1,0 +1,85 @@
+"""Lines for people. On a terminal with colour; on a pipe plain, never wrapped, never cut.
+
+Texts come from outside: control characters, and those that turn the direction of writing,
+are shown, not obeyed.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+GOOD: Final = "green"
+BAD: Final = "red"
+WARN: Final = "yellow"
+DIM: Final = "dim"
+BOLD: Final = "bold"
+
+Span: TypeAlias = str | tuple[str, str]
+_UNSAFE: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class Terminal:
+    """Writes lines to a stream.
+
+    Args:
+        stream: standard output for results, standard error for talk.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._console: Console | None = None
+        if self._stream.isatty():
+            # Imported for people only: a pipe needs no colour.
+            from rich.console import Console  # noqa: PLC0415
+
+            self._console = Console(
+                file=self._stream, markup=False, highlight=False, emoji=False, soft_wrap=True
+            )
+
+    def line(self, *spans: Span) -> None:
+        """Write a line of texts, some with a style."""
+        parts = [(span, "") if isinstance(span, str) else span for span in spans]
+        if self._console is None:
+            self._stream.write("".join(safe(text) for text, _ in parts) + "\n")
+            return
+        from rich.text import Text  # noqa: PLC0415
+
+        self._console.print(Text.assemble(*[(safe(text), style) for text, style in parts]))
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> None:
+        """Write a table; each column as wide as its widest cell."""
+        cells = [[_text(cell) for cell in row] for row in [list(headers), *rows]]
+        widths = [max(len(row[index]) for row in cells) for index in range(len(headers))]
+        self.line("  ", (_padded(cells[0], widths), BOLD))
+        self.line("  ", ("─" * (sum(widths) + 2 * (len(widths) - 1)), DIM))
+        for row in rows:
+            spans: list[Span] = ["  "]
+            for index, cell in enumerate(row):
+                text = _text(cell)
+                gap = " " * (widths[index] - len(text) + 2) if index < len(row) - 1 else ""
+                spans += [cell if isinstance(cell, tuple) else text, gap]
+            self.line(*spans)
+
+
+def safe(text: str) -> str:
+    """A text with its unsafe characters written as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _UNSAFE
+        else character
+        for character in text
+    )
+
+
+def _text(cell: Span) -> str:
+    return safe(cell if isinstance(cell, str) else cell[0])
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
