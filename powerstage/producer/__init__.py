@@ -1,0 +1,25 @@
+"""The data-center operator: mock data, an export taken in, publishing, and what came of it."""
+
+from powerstage.producer.export import Export, ExportSource, check_export, open_export
+from powerstage.producer.parquet import write_parquet
+from powerstage.producer.plain_export import write_export
+from powerstage.producer.publish import Published, publish
+from powerstage.producer.source import Source
+from powerstage.producer.status import FeedStatus, status
+from powerstage.producer.synth import MockSource, synthesise
+
+__all__ = [
+    "Export",
+    "ExportSource",
+    "FeedStatus",
+    "MockSource",
+    "Published",
+    "Source",
+    "check_export",
+    "open_export",
+    "publish",
+    "status",
+    "synthesise",
+    "write_export",
+    "write_parquet",
+]

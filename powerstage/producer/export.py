@@ -1,0 +1,264 @@
+"""A real producer's export taken in: plain files, checked, then cut into periods.
+
+Two forms are known: the upstream form (a README whose front matter names the files, an
+inventory, data files) and a folder of such files without it, named as the contract says or as
+``inventory.parquet`` beside other Parquet files.
+"""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from powerstage.checks import Checker, FileFormat, InputFile, Report, Window, compile_plan, merge
+from powerstage.contract import Contract, default, front_matter, loads
+from powerstage.contract.load import read_text
+from powerstage.contract.model import DatasetName, ExportFiles
+from powerstage.contract.profile import is_export_path
+from powerstage.engine import connect, sql_name, sql_text
+from powerstage.errors import UsageError
+from powerstage.producer.parquet import write_parquet
+
+README: Final = "README.md"
+_FORMATS: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
+# data-2026-11-01.csv covers that day, data-2026-11-01T05.csv that hour.
+_NAMED: Final = re.compile(
+    r"(?<![0-9])(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(T(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})?)?"
+    r"(?![0-9])"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A producer's plain files, and the contract that they follow."""
+
+    folder: Path
+    contract: Contract
+    inventory: Path
+    telemetry: tuple[Path, ...]
+
+    @property
+    def inventory_format(self) -> FileFormat:
+        """``csv`` or ``parquet``."""
+        return _FORMATS[self.inventory.suffix]
+
+    @property
+    def telemetry_format(self) -> FileFormat:
+        """``csv`` or ``parquet``."""
+        return _FORMATS[self.telemetry[0].suffix]
+
+
+def open_export(folder: Path, contract: Contract | None = None) -> Export:
+    """Find the files of an export.
+
+    Args:
+        folder: where it is.
+        contract: what it follows; None takes the default contract, and of a README's front
+            matter the customer, the file names and the update interval.
+
+    Raises:
+        UsageError: there is no such folder, or files that should be there are not.
+        ContractError: the front matter is wrong.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}", fix="name the folder of an export")
+    if (folder / "commits").is_dir():
+        raise UsageError(
+            f"{folder} is a feed, no export: it has commits in it",
+            fix=f"powerstage validate {folder}, or consume it",
+        )
+    readme = folder / README
+    text = read_text(readme) if readme.is_file() else ""
+    if text.startswith("---"):
+        front = front_matter.parse(text, str(readme))
+        names = ExportFiles(devices=front.devices, data=front.data)
+        if contract is None:
+            contract = loads(front_matter.to_contract(front), f"{readme} and the default contract")
+    else:
+        contract = contract or default()
+        names = _names_by_custom(folder, contract)
+    inventory = _one(folder, names.devices)
+    telemetry = tuple(path for path in _all(folder, names.data) if path != inventory)
+    for path in (inventory, *telemetry):
+        if path.suffix not in _FORMATS:
+            raise UsageError(f"{path} is neither .csv nor .parquet")
+    if len({path.suffix for path in telemetry}) != 1:
+        raise UsageError(f"{folder} mixes CSV and Parquet data files", fix="export one of them")
+    return Export(folder=folder, contract=contract, inventory=inventory, telemetry=telemetry)
+
+
+def check_export(export: Export, checker: Checker) -> Report:
+    """The data unit tests on a whole export: its inventory, then its readings against it."""
+    contract = export.contract
+    inventory = checker.check(
+        compile_plan(contract, "inventory", export.inventory_format),
+        [_input(export.inventory, contract)],
+    )
+    unusable = {"file.readable", "columns.agreed", "types.agreed"}
+    usable = not unusable & {finding.check.id for finding in inventory.findings}
+    telemetry = checker.check(
+        compile_plan(
+            contract, "telemetry", export.telemetry_format, with_inventory=usable
+        ),
+        [_input(path, contract) for path in export.telemetry],
+        inventory=[(export.inventory, export.inventory_format)] if usable else [],
+    )
+    return merge(inventory, telemetry)
+
+
+def named_window(path: Path, interval: timedelta) -> Window | None:
+    """What a file's name says it covers: a day, an hour, or a delivery interval from a minute."""
+    match = _NAMED.search(path.stem)
+    if match is None:
+        return None
+    try:
+        start = datetime.fromisoformat(match["date"]).replace(
+            hour=int(match["hour"] or 0), minute=int(match["minute"] or 0), tzinfo=UTC
+        )
+    except ValueError:
+        return None
+    length = timedelta(days=1)
+    if match["hour"]:
+        length = interval if match["minute"] else max(interval, timedelta(hours=1))
+    return Window(start=start, end=start + length)
+
+
+class ExportSource:
+    """An export as something that can be published: a ``Source``. Use as a context manager.
+
+    The files are read once, into a DuckDB file in a temporary folder, sorted by time, so that
+    a period costs its own readings only. They must have passed ``check_export``.
+    """
+
+    def __init__(self, export: Export) -> None:
+        self.contract = export.contract
+        self._export = export
+        self._folder = tempfile.TemporaryDirectory(prefix="powerstage-export-")
+        self._connection = connect(database=str(Path(self._folder.name, "export.duckdb")))
+        self._connection.execute(f"SET TimeZone = {sql_text(export.contract.timezone)}")
+        start = sql_name(self.contract.roles.start)
+        self._load("inventory", [export.inventory], export.inventory_format, "")
+        self._load(
+            "telemetry", export.telemetry, export.telemetry_format, f"ORDER BY {start}"
+        )
+        self._connection.execute("SET TimeZone = 'UTC'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._folder.cleanup()
+
+    def periods(self) -> Sequence[datetime]:
+        """The periods that hold a reading, in order."""
+        seconds = int(self.contract.delivery_interval.total_seconds())
+        start = sql_name(self.contract.roles.start)
+        rows = self._connection.execute(
+            f"SELECT DISTINCT epoch_us({start}) // 1000000 // {seconds} * {seconds} AS period"
+            " FROM telemetry ORDER BY period"
+        ).fetchall()
+        return [datetime.fromtimestamp(period, UTC) for (period,) in rows]
+
+    def write_inventory(self, path: Path) -> int:
+        """Write the inventory as Parquet; its number of rows."""
+        return self._write("inventory", "true", path)
+
+    def write_telemetry(self, period: datetime, path: Path) -> int:
+        """Write the readings of one period as Parquet; their number."""
+        start = sql_name(self.contract.roles.start)
+        first = int(period.timestamp())
+        last = first + int(self.contract.delivery_interval.total_seconds())
+        return self._write(
+            "telemetry",
+            f"{start} >= to_timestamp({first}) AND {start} < to_timestamp({last})",
+            path,
+        )
+
+    def _write(self, dataset: DatasetName, where: str, path: Path) -> int:
+        columns = self.contract.dataset(dataset)
+        names = ", ".join(sql_name(column.name) for column in columns.columns)
+        key = ", ".join(sql_name(name) for name in columns.key)
+        return write_parquet(
+            self._connection, f"SELECT {names} FROM {dataset} WHERE {where} ORDER BY {key}", path
+        )
+
+    def _load(
+        self, dataset: DatasetName, paths: Sequence[Path], format_: FileFormat, order: str
+    ) -> None:
+        with tempfile.TemporaryDirectory(dir=self._folder.name) as links:
+            # Links without characters that a glob would read as its own.
+            for index, path in enumerate(paths):
+                Path(links, f"file{index}").symlink_to(path.resolve())
+            files = ", ".join(sql_text(f"{links}/file{index}") for index in range(len(paths)))
+            reader = (
+                f"read_parquet([{files}], hive_partitioning = false)"
+                if format_ == "parquet"
+                else f"read_csv([{files}], header = true, all_varchar = true, delim = ',',"
+                " quote = '\"', escape = '\"', skip = 0, nullstr = '', union_by_name = true)"
+            )
+            columns = ", ".join(
+                f"CAST({sql_name(column.name)} AS {column.type}) AS {sql_name(column.name)}"
+                for column in self.contract.dataset(dataset).columns
+            )
+            self._connection.execute(
+                f"CREATE TABLE {dataset} AS SELECT {columns} FROM {reader} {order}"
+            )
+
+
+def _input(path: Path, contract: Contract) -> InputFile:
+    return InputFile(
+        path=path, name=path.name, window=named_window(path, contract.delivery_interval)
+    )
+
+
+def _names_by_custom(folder: Path, contract: Contract) -> ExportFiles:
+    if (folder / contract.export.devices).is_file():
+        return contract.export
+    if (folder / "inventory.parquet").is_file():
+        return ExportFiles(devices="inventory.parquet", data="*.parquet")
+    return contract.export
+
+
+def _one(folder: Path, name: str) -> Path:
+    _require_name(folder, name)
+    path = folder / name
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} has no inventory: no file is called {name}", fix=_nearest(folder, name)
+        )
+    return path
+
+
+def _all(folder: Path, pattern: str) -> list[Path]:
+    _require_name(folder, pattern)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    found = [folder / name for name in names if fnmatchcase(name, pattern)]
+    if not found:
+        raise UsageError(
+            f"{folder} has no data: no file matches {pattern}", fix=_nearest(folder, pattern)
+        )
+    return found
+
+
+def _require_name(folder: Path, name: str) -> None:
+    if not is_export_path(name):
+        raise UsageError(f"{name!r} is not the name of files in {folder}")
+
+
+def _nearest(folder: Path, name: str) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    near = get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
+    there = f"; the folder holds {', '.join(near)}" if near else "; the folder is empty"
+    return f"correct the name in {README}{there}"

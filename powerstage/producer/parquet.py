@@ -1,0 +1,22 @@
+"""How we write Parquet: one way, so that the same rows are the same bytes."""
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from powerstage.engine import sql_text
+
+ROW_GROUP_ROWS: Final = 491_520
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write a query's rows, in its order, to a Parquet file; their number.
+
+    The same rows give the same bytes on one version of DuckDB.
+    """
+    ((rows,),) = connection.execute(
+        f"COPY ({query}) TO {sql_text(str(path))}"
+        f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+    ).fetchall()
+    return int(rows)

@@ -1,0 +1,94 @@
+"""A source as plain files: what a producer has before there is a feed."""
+
+import tempfile
+from collections import defaultdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from powerstage.contract import Dataset, front_matter, period_text
+from powerstage.engine import connect, sql_name, sql_text
+from powerstage.errors import UsageError
+from powerstage.producer.parquet import write_parquet
+from powerstage.producer.source import Source
+
+
+def write_export(
+    source: Source,
+    folder: Path,
+    format: Literal["csv", "parquet"],  # noqa: A002 - the word for it
+) -> None:
+    """Write a source as an export in the old form: README, inventory, a data file per UTC day.
+
+    Args:
+        source: what to write.
+        folder: where; made if absent, refused if it holds anything.
+        format: of inventory and data.
+
+    Raises:
+        UsageError: the folder holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder", fix="name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    readme = front_matter.write(
+        source.contract, devices=f"inventory.{format}", data=f"data-*-*-*.{format}"
+    )
+    contract = source.contract
+    days: dict[date, list[datetime]] = defaultdict(list)
+    for period in source.periods():
+        days[period.date()].append(period)
+    with tempfile.TemporaryDirectory() as temporary, connect(threads=1) as connection:
+        path = Path(temporary, "inventory.parquet")
+        source.write_inventory(path)
+        _copy(connection, contract.inventory, [path], folder / f"inventory.{format}", "UTC")
+        for day, periods in days.items():
+            paths = []
+            for period in periods:
+                paths.append(Path(temporary, f"{period_text(period)}.parquet"))
+                source.write_telemetry(period, paths[-1])
+            _copy(
+                connection,
+                contract.telemetry,
+                paths,
+                folder / f"data-{day.isoformat()}.{format}",
+                contract.timezone,
+            )
+            for path in paths:
+                path.unlink()
+    # The README comes last: an export without it was cut off.
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    paths: list[Path],
+    target: Path,
+    timezone: str,
+) -> None:
+    names = ", ".join(sql_text(str(path)) for path in paths)
+    rows = f"read_parquet([{names}])"
+    if target.suffix == ".parquet":
+        key = ", ".join(sql_name(name) for name in dataset.key)
+        write_parquet(connection, f"SELECT * FROM {rows} ORDER BY {key}", target)
+        return
+    columns = ", ".join(
+        f"strftime(timezone({sql_text(timezone)}, {sql_name(column.name)}), '%Y-%m-%d %H:%M:%S')"
+        f" AS {sql_name(column.name)}"
+        if column.type == "TIMESTAMPTZ"
+        else sql_name(column.name)
+        for column in dataset.columns
+    )
+    # In the order of time, as a producer writes them down.
+    times = [column.name for column in dataset.columns if column.type == "TIMESTAMPTZ"]
+    order = ", ".join(sql_name(name) for name in [*times[:1], *dataset.key])
+    texts = [column for column in dataset.columns if column.type in {"VARCHAR", "TIMESTAMPTZ"}]
+    quoted = ", ".join(sql_name(column.name) for column in texts) if times else ""
+    force = f", FORCE_QUOTE ({quoted})" if quoted else ""
+    connection.execute(
+        f"COPY (SELECT {columns} FROM {rows} ORDER BY {order}) TO {sql_text(str(target))}"
+        f" (FORMAT csv, HEADER true{force})"
+    )

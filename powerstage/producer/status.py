@@ -1,0 +1,100 @@
+"""What the producer sees of a feed: its deliveries, the verdicts on them, what is missing."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from powerstage.contract import CommitKey, Receipt, ReceiptKey, Slot, loads, parse_key
+from powerstage.contract.calendar import Gap, find_gaps
+from powerstage.contract.layout import COMMITS, RECEIPTS
+from powerstage.contract.strict_json import RECORD_BYTES_MAX
+from powerstage.errors import NothingToJudgeError, RecordError
+from powerstage.store import Store, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStatus:
+    """One delivery, and each consumer's latest receipt for it."""
+
+    slot: Slot
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedStatus:
+    """A feed as its producer sees it.
+
+    ``gaps`` are periods missing between the first and the last delivered; None where the feed
+    carries no contract that says how long a period is.
+    """
+
+    feed: str
+    deliveries: tuple[DeliveryStatus, ...]
+    consumers: tuple[str, ...]
+    gaps: tuple[Gap, ...] | None
+
+    def verdicts(self, consumer: str) -> Counter[str]:
+        """How many deliveries a consumer gave each verdict; ``waiting`` is none yet."""
+        counts: Counter[str] = Counter()
+        for delivery in self.deliveries:
+            found = [r.verdict for r in delivery.receipts if r.consumer == consumer]
+            counts[found[0] if found else "waiting"] += 1
+        return counts
+
+
+def status(store: Store) -> FeedStatus:
+    """Read a feed's commits and receipts.
+
+    Raises:
+        NothingToJudgeError: there is no delivery.
+    """
+    slots = sorted(
+        key.slot for key in _keys(store, COMMITS) if isinstance(key, CommitKey)
+    )
+    if not slots:
+        raise NothingToJudgeError(
+            f"there is no delivery in {store.url}",
+            fix="check the URL; a feed has an object under commits/ for each delivery",
+        )
+    latest: dict[tuple[Slot, str], ReceiptKey] = {}
+    for key in _keys(store, RECEIPTS):
+        # Listed in order: a higher judgement replaces a lower one.
+        if isinstance(key, ReceiptKey):
+            latest[key.slot, key.consumer] = key
+    receipts = [receipt for key in latest.values() if (receipt := _receipt(store, key))]
+    return FeedStatus(
+        feed=store.url,
+        deliveries=tuple(
+            DeliveryStatus(
+                slot=slot, receipts=tuple(found for found in receipts if found.slot == slot)
+            )
+            for slot in slots
+        ),
+        consumers=tuple(sorted({consumer for _, consumer in latest})),
+        gaps=_gaps(store, slots),
+    )
+
+
+def _keys(store: Store, prefix: str) -> "list[object]":
+    keys: list[object] = []
+    for info in store.list(prefix):
+        try:
+            keys.append(parse_key(info.key))
+        except RecordError:
+            continue
+    return keys
+
+
+def _receipt(store: Store, key: ReceiptKey) -> Receipt | None:
+    try:
+        return Receipt.from_json(read(store, str(key), RECORD_BYTES_MAX))
+    except RecordError:
+        return None
+
+
+def _gaps(store: Store, slots: list[Slot]) -> tuple[Gap, ...] | None:
+    keys = [info.key for info in store.list("contract/")]
+    if not keys:
+        return None
+    contract = loads(read(store, keys[-1], RECORD_BYTES_MAX).decode("utf-8", "replace"), keys[-1])
+    periods = [slot.period for slot in slots if slot.dataset == "telemetry"]
+    return find_gaps(periods, contract.delivery_interval)

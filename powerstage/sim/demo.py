@@ -1,0 +1,252 @@
+"""The whole story once: synthesise, inject faults, publish, consume, compare with the truth."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from powerstage.consumer import Consumed, Judgement, Lake, consume
+from powerstage.contract import Contract
+from powerstage.errors import UsageError
+from powerstage.faults import PERIOD_MISSING, Injector, PlannedFault, plan_faults
+from powerstage.producer import Published, publish, synthesise
+from powerstage.sim.embedded import EmbeddedS3, blind_to_aws
+from powerstage.store import FolderStore, Store, open_store
+
+BUCKET: Final = "powerstage-demo"
+# One of each level at least; the kinds that other tools let pass are among them.
+DEFAULT_FAULTS: Final = (
+    "missing_hour",
+    "wrong_hour",
+    "silent_device",
+    "retyped_file",
+    "sentinel_65535",
+    "nan_value",
+    "wrong_unit",
+    "duplicate_reading",
+    "ghost_device",
+    "truncated_file",
+    "lying_commit",
+    "flipped_byte",
+    "lost_object",
+)
+START: Final = datetime(2026, 11, 2, tzinfo=UTC)
+_OURS: Final = {"feed", "lake", "truth.json"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What the demo plays: how many devices and days, which seed, which faults."""
+
+    contract: Contract
+    devices: int
+    days: int
+    seed: int
+    faults: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultOutcome:
+    """A fault that was put in, and what the consumer saw of it."""
+
+    planned: PlannedFault
+    caught_by: str
+    came_of_it: str
+    is_caught: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoResult:
+    """What went in and what was caught.
+
+    ``blamed`` are findings on clean deliveries, in words: there should be none.
+    """
+
+    outcomes: tuple[FaultOutcome, ...]
+    blamed: tuple[str, ...]
+    clean_deliveries: int
+    published: tuple[Published, ...]
+    consumed: Consumed
+
+    @property
+    def ok(self) -> bool:
+        """Whether every fault was caught and nothing clean was blamed."""
+        return not self.blamed and all(outcome.is_caught for outcome in self.outcomes)
+
+
+@contextmanager
+def demo_store(
+    options: DemoOptions, endpoint_url: str | None, require_allowed: Callable[[Store], None]
+) -> Iterator[tuple[Store, str]]:
+    """The feed of the demo, and what to call its server.
+
+    Without an endpoint it is on an embedded S3, blind to the user's own AWS settings; with
+    one, boto3's own chain finds credentials, and the bucket is made if it is not there, after
+    ``require_allowed`` has had the chance to raise.
+    """
+    prefix = f"seed-{options.seed}-{options.devices}-devices-{options.days}-days"
+    prefix += f"-{len(options.faults)}-faults"
+    url = f"s3://{BUCKET}/{prefix}"
+    if endpoint_url is None:
+        with EmbeddedS3() as server, blind_to_aws(server.environment()):
+            server.create_bucket(BUCKET)
+            yield open_store(url), f"embedded S3 (moto) on {server.url}"
+    else:
+        require_allowed(open_store(url, endpoint_url=endpoint_url))
+        store = open_store(url, endpoint_url=endpoint_url, create_bucket=True)
+        yield store, f"S3 on {endpoint_url}"
+
+
+def run_demo(
+    options: DemoOptions,
+    store: Store,
+    *,
+    clock: Callable[[], datetime],
+    on_stage: Callable[[str, str], None],
+) -> DemoResult:
+    """Play the demo in a store.
+
+    Args:
+        options: what to play.
+        store: the feed; the consumer gets nothing else.
+        clock: the time.
+        on_stage: called after each stage with its name and what came of it.
+    """
+    source = synthesise(
+        options.contract,
+        devices=options.devices,
+        start=START,
+        days=options.days,
+        seed=options.seed,
+    )
+    plan = plan_faults(source, options.faults, seed=options.seed)
+    prepare_folder(options.folder)
+    _write_truth(options, plan)
+    on_stage(
+        "synthesise",
+        f"{options.devices} devices, {len(source.periods())} periods, {len(plan)} faults planned",
+    )
+    injector = Injector(plan)
+    published = publish(injector.source(source), injector.store(store), clock=clock)
+    size_bytes = sum(item.size_bytes for item in published)
+    rows = sum(item.rows for item in published if item.slot.dataset == "telemetry")
+    on_stage("publish", f"{len(published)} deliveries, {rows:,} readings, {size_bytes:,} bytes")
+    with Lake(options.folder / "lake", make=True) as lake:
+        consumed = consume(store, lake, clock=clock)
+    verdicts = [judgement.verdict for judgement in consumed.judgements]
+    on_stage(
+        "consume",
+        ", ".join(
+            f"{verdicts.count(verdict)} {verdict}"
+            for verdict in ("accepted", "rejected", "unreadable")
+        ),
+    )
+    copied = _copy(store, FolderStore(options.folder / "feed"))
+    on_stage("keep a copy", f"{copied} objects in {options.folder / 'feed'}")
+    return _compare(plan, tuple(published), consumed)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Empty the folder of an earlier demo; refuse one that holds anything else.
+
+    Raises:
+        UsageError: there is something in it that no demo wrote.
+    """
+    if folder.exists():
+        strange = {path.name for path in folder.iterdir()} - _OURS
+        if strange or not folder.is_dir():
+            raise UsageError(
+                f"{folder} holds what no demo wrote: {', '.join(sorted(strange)[:3])}",
+                fix="name another folder with --into",
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _write_truth(options: DemoOptions, plan: Sequence[PlannedFault]) -> None:
+    truth = {
+        "schema": "powerstage.truth/1",
+        "seed": options.seed,
+        "faults": [planned.to_json() for planned in plan],
+    }
+    path = options.folder / "truth.json"
+    path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+
+
+def _compare(
+    plan: Sequence[PlannedFault], published: tuple[Published, ...], consumed: Consumed
+) -> DemoResult:
+    judgements = {
+        judgement.slot.period: judgement
+        for judgement in consumed.judgements
+        if judgement.slot.dataset == "telemetry"
+    }
+    outcomes = tuple(
+        _outcome(planned, judgements.get(planned.period), consumed) for planned in plan
+    )
+    spoilt = {planned.period for planned in plan}
+    clean = [
+        judgement
+        for judgement in consumed.judgements
+        if judgement.slot.dataset == "inventory" or judgement.slot.period not in spoilt
+    ]
+    blamed = [
+        f"{judgement.slot}: {finding.check.id}"
+        for judgement in clean
+        for finding in judgement.report.findings
+    ]
+    blamed += [
+        f"{gap.first:%Y-%m-%dT%H:%MZ} was called missing"
+        for gap in consumed.gaps
+        if gap.periods > 1 or gap.first not in spoilt
+    ]
+    blamed += [f"{key} was called a stray" for key in consumed.strays]
+    return DemoResult(
+        outcomes=outcomes,
+        blamed=tuple(blamed),
+        clean_deliveries=len(clean),
+        published=published,
+        consumed=consumed,
+    )
+
+
+def _outcome(
+    planned: PlannedFault, judgement: Judgement | None, consumed: Consumed
+) -> FaultOutcome:
+    fault = planned.fault
+    if fault.check == PERIOD_MISSING:
+        seen = any(gap.first <= planned.period <= gap.last for gap in consumed.gaps)
+        return FaultOutcome(
+            planned=planned,
+            caught_by="no period is missing" if seen else "",
+            came_of_it="reported missing" if seen else "not noticed",
+            is_caught=seen and judgement is None,
+        )
+    findings = judgement.report.findings if judgement else ()
+    found = {finding.check.id: finding.check.words for finding in findings}
+    verdict = judgement.verdict if judgement else "not judged"
+    return FaultOutcome(
+        planned=planned,
+        caught_by=found.get(fault.check, ", ".join(found)),
+        came_of_it=verdict,
+        is_caught=fault.check in found and verdict == fault.verdict,
+    )
+
+
+def _copy(store: Store, folder: Store) -> int:
+    """Copy a feed as it stands: spoilt objects too."""
+    count = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        for info in store.list(""):
+            path = Path(temporary, "object")
+            with path.open("wb") as out:
+                out.writelines(store.get(info.key))
+            folder.put(info.key, path)
+            count += 1
+    return count
