@@ -6,6 +6,9 @@ x ^= x >> 32. DuckDB's ``hash`` of one UBIGINT is the same function in every ver
 where it ever differs. ``mix64(0)`` is 0: never feed it a bare zero.
 """
 
+from collections.abc import Mapping
+from importlib import resources
+from string import Template
 from typing import Final
 
 import duckdb
@@ -17,19 +20,20 @@ KNOWN_ANSWERS: Final = {
     2**63: 8233824478078409175,
     2**64 - 1: 4939931809569846361,
 }
-_FAST: Final = "CREATE OR REPLACE TEMP MACRO mix64(x) AS hash(x::UBIGINT)"
-_PORTABLE: Final = (
-    "CREATE OR REPLACE TEMP MACRO mul64(x) AS"
-    " ((x::UHUGEINT * 15485907386658061715::UHUGEINT) & 18446744073709551615::UHUGEINT)::UBIGINT",
-    "CREATE OR REPLACE TEMP MACRO xs32(x) AS xor(x::UBIGINT, x::UBIGINT >> 32)",
-    "CREATE OR REPLACE TEMP MACRO mix64(x) AS xs32(mul64(xs32(mul64(xs32(x)))))",
-)
+_MACRO: Final = "CREATE OR REPLACE TEMP MACRO "
+_FAST: Final = {"mix64(x)": "hash(x::UBIGINT)"}
+_PORTABLE: Final = {
+    "mul64(x)": "((x::UHUGEINT * 15485907386658061715::UHUGEINT)"
+    " & 18446744073709551615::UHUGEINT)::UBIGINT",
+    "xs32(x)": "xor(x::UBIGINT, x::UBIGINT >> 32)",
+    "mix64(x)": "xs32(mul64(xs32(mul64(xs32(x)))))",
+}
 # unif: uniform on [0, 1), exact. gau: four uniforms of 16 bits summed, mean 0, deviation 1.
-_DERIVED: Final = (
-    "CREATE OR REPLACE TEMP MACRO unif(h) AS (h >> 11)::DOUBLE * 1.1102230246251565e-16::DOUBLE",
-    "CREATE OR REPLACE TEMP MACRO gau(h) AS ((h & 65535) + ((h >> 16) & 65535)"
-    " + ((h >> 32) & 65535) + (h >> 48))::DOUBLE * 2.6429e-5::DOUBLE - 3.4641::DOUBLE",
-)
+_DERIVED: Final = {
+    "unif(h)": "(h >> 11)::DOUBLE * 1.1102230246251565e-16::DOUBLE",
+    "gau(h)": "((h & 65535) + ((h >> 16) & 65535) + ((h >> 32) & 65535) + (h >> 48))::DOUBLE"
+    " * 2.6429e-5::DOUBLE - 3.4641::DOUBLE",
+}
 
 
 def connect(
@@ -61,12 +65,10 @@ def connect(
 
 def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """Define ``mix64``, ``unif`` and ``gau``; the first is held to its known answers."""
-    connection.execute(_FAST)
+    _define(connection, _FAST)
     if not answers_are_known(connection):
-        for statement in _PORTABLE:
-            connection.execute(statement)
-    for statement in _DERIVED:
-        connection.execute(statement)
+        _define(connection, _PORTABLE)
+    _define(connection, _DERIVED)
 
 
 def answers_are_known(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -74,6 +76,12 @@ def answers_are_known(connection: duckdb.DuckDBPyConnection) -> bool:
     calls = ", ".join(f"mix64({number}::UBIGINT)" for number in KNOWN_ANSWERS)
     (answers,) = connection.execute(f"SELECT {calls}").fetchall()
     return list(answers) == list(KNOWN_ANSWERS.values())
+
+
+def sql_file(package: str, name: str, **values: object) -> str:
+    """A statement out of a package's ``sql`` folder, with values put in for its ``$names``."""
+    text = resources.files(package).joinpath("sql", name).read_text("utf-8")
+    return Template(text).substitute(values)
 
 
 def sql_text(text: str) -> str:
@@ -84,3 +92,8 @@ def sql_text(text: str) -> str:
 def sql_name(name: str) -> str:
     """A name as a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _define(connection: duckdb.DuckDBPyConnection, macros: Mapping[str, str]) -> None:
+    for name, body in macros.items():
+        connection.execute(f"{_MACRO}{name} AS {body}")

@@ -10,14 +10,27 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from powerstage.checks.result import Check
-from powerstage.checks.rules import column_rules, inventory_rules, telemetry_rules
+from powerstage.checks.rules import column_rules, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
-from powerstage.engine import sql_name, sql_text
+from powerstage.engine import sql_file, sql_name, sql_text
 
 FileFormat: TypeAlias = Literal["csv", "parquet"]
 
 # One bit each: 256 MiB of bitmap.
 POSITIONS_MAX: Final = 2**31
+
+_DEVICE: Final = (
+    "SELECT device, row_number() OVER (ORDER BY device) - 1 AS device_index FROM ({devices})"
+)
+_SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
+_POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
+# Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
+_BITS: Final = "bitstring_agg(position, 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
+_ON_GRID: Final = (
+    f"coalesce(bit_count({_BITS}), 0)",
+    "getvariable('positions')",
+    "count(position)",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +118,16 @@ def compile_plan(
             nothing can be said about devices and completeness.
     """
     columns = contract.dataset(dataset)
-    rows = column_rules(contract, columns, format)
+    rows = column_rules(columns, format)
     if dataset == "inventory":
-        rows += inventory_rules(contract)
-        prepare, source, complete = (), "delivered", None
+        prepare: tuple[str, ...] = ()
+        source, complete = "delivered", None
         counts = _distinct(columns)
     else:
         rows += telemetry_rules(contract, with_inventory=with_inventory)
         prepare = _prepare(contract, window, with_inventory=with_inventory)
         source = "reading"
-        counts = _positions(contract) if with_inventory else _distinct(columns)
+        counts = list(_ON_GRID) if with_inventory else _distinct(columns)
         complete = _complete_check(contract) if with_inventory else None
     row_checks = tuple(
         RowCheck(
@@ -154,9 +167,7 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
     at = contract.at(dataset.rule)
 
     def check(id_: str, words: str, expected: str, counts: str = "files") -> Check:
-        return Check(
-            id=id_, words=words, expected=expected, severity="error", at=at, counts=counts
-        )
+        return Check(id=id_, words=words, expected=expected, severity="error", at=at, counts=counts)
 
     return {
         "readable_check": check("file.readable", "every file can be read", "a sound file"),
@@ -202,19 +213,7 @@ def _distinct(dataset: Dataset) -> list[str]:
     ]
 
 
-def _positions(contract: Contract) -> list[str]:
-    """The same from the dense position of each reading on the grid: one bit per reading."""
-    return [
-        "coalesce(bit_count(bitstring_agg(position, 0, "
-        f"greatest(getvariable('positions'), 1)::BIGINT - 1)), 0)",
-        "getvariable('positions')",
-        "count(position)",
-    ]
-
-
-def _prepare(
-    contract: Contract, window: Window | None, *, with_inventory: bool
-) -> tuple[str, ...]:
+def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool) -> tuple[str, ...]:
     roles = contract.roles
     start = f"epoch_us({sql_name(roles.start)})"
     period_us, interval_us = _us(contract.delivery_interval), _us(roles.reading_interval)
@@ -236,27 +235,23 @@ def _prepare(
         f"WHEN {sql_text(measure.name)} THEN {index}"
         for index, measure in enumerate(contract.measures)
     )
+    reading = sql_file(
+        "powerstage.checks",
+        "reading.sql",
+        measures=measures,
+        measure_count=len(contract.measures),
+        device=sql_name(roles.device),
+        measure=sql_name(roles.measure),
+        start=sql_name(roles.start),
+        interval_us=interval_us,
+    )
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
-        "CREATE TEMP TABLE device AS SELECT device, row_number() OVER (ORDER BY device) - 1"
-        f" AS device_index FROM ({devices})",
-        f"SET VARIABLE slots = (getvariable('window_end') - getvariable('window_start'))"
-        f" // {interval_us}",
-        f"SET VARIABLE positions = (SELECT count(*) * {len(contract.measures)}::HUGEINT"
-        " * getvariable('slots') FROM device)",
-        f"""CREATE TEMP VIEW reading AS
-SELECT *, (device_index * {len(contract.measures)} + measure_index) * getvariable('slots') + slot
-    AS position
-FROM (
-    SELECT delivered.*, device_index,
-        CASE {sql_name(roles.measure)} {measures} END AS measure_index,
-        CASE WHEN isfinite({sql_name(roles.start)})
-            AND {start} >= getvariable('window_start') AND {start} < getvariable('window_end')
-            AND {start} % {interval_us} = 0
-        THEN ({start} - getvariable('window_start')) // {interval_us} END AS slot
-    FROM delivered LEFT JOIN device ON {sql_name(roles.device)} = device
-)""",
+        f"CREATE TEMP TABLE device AS {_DEVICE.format(devices=devices)}",
+        f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
+        f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
+        f"CREATE TEMP VIEW reading AS {reading}",
     )
 
 
@@ -275,24 +270,13 @@ def _missing(contract: Contract) -> str:
     measures = ", ".join(
         f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
     )
-    interval_us = _us(contract.roles.reading_interval)
-    return f"""WITH expected AS (
-    SELECT device, measure, slot,
-        (device_index * {len(contract.measures)} + measure_index) * getvariable('slots') + slot
-            AS position
-    FROM device, (VALUES {measures}) AS measure(measure_index, measure),
-        (SELECT unnest(range(getvariable('slots'))) AS slot)
-), missing AS (
-    SELECT device, measure, slot,
-        slot - row_number() OVER (PARTITION BY device, measure ORDER BY slot) AS run
-    FROM expected ANTI JOIN reading USING (position)
-)
-SELECT device, measure,
-    getvariable('window_start') + min(slot) * {interval_us} AS first_us,
-    getvariable('window_start') + max(slot) * {interval_us} AS last_us,
-    count(*) AS missing
-FROM missing GROUP BY device, measure, run
-ORDER BY missing DESC, device, measure, first_us LIMIT 5"""
+    return sql_file(
+        "powerstage.checks",
+        "missing.sql",
+        measures=measures,
+        measure_count=len(contract.measures),
+        interval_us=_us(contract.roles.reading_interval),
+    )
 
 
 def _us(length: timedelta) -> int:

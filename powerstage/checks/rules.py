@@ -26,21 +26,13 @@ class RowRule:
     values: tuple[str, ...]
 
 
-def column_rules(
-    contract: Contract, dataset: Dataset, format_: Literal["csv", "parquet"]
-) -> list[RowRule]:
+def column_rules(dataset: Dataset, format_: Literal["csv", "parquet"]) -> list[RowRule]:
     """What each column promises by itself."""
     rules: list[RowRule] = []
     for column in dataset.columns:
         rules += _null_and_type_rules(column, format_)
         rules += _value_rules(column)
     return rules
-
-
-def inventory_rules(contract: Contract) -> list[RowRule]:
-    """What a row of inventory promises beyond its columns: nothing yet."""
-    del contract
-    return []
 
 
 def telemetry_rules(contract: Contract, *, with_inventory: bool) -> list[RowRule]:

@@ -251,9 +251,7 @@ def _link(path: Path, folder: str, name: str) -> str:
 def _report(plan: Plan, answer: dict[str, Any]) -> Report:
     """Only ids, counts and texts are taken from the worker: words and severities are ours."""
     outcomes = {outcome["id"]: outcome for outcome in answer["outcomes"]}
-    results = [
-        _result(check, outcomes[check.id]) for check in plan.checks if check.id in outcomes
-    ]
+    results = [_result(check, outcomes[check.id]) for check in plan.checks if check.id in outcomes]
     return Report(results=tuple(results), rows=int(answer["rows"]))
 
 

@@ -3,7 +3,7 @@
 Footers first: where columns or types are not those agreed, no row is looked at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import duckdb
@@ -60,7 +60,7 @@ def paths(job: Job) -> list[str]:
 
 def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     plan, files = job["plan"], job["files"]
-    agreed = {name: type_ for name, type_ in plan["columns"]}
+    agreed = dict(plan["columns"])
     broken, columns, types = [], [], []
     for file in files:
         try:
@@ -83,10 +83,10 @@ def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Ou
     ]
 
 
-def _columns(
-    connection: duckdb.DuckDBPyConnection, path: str, format_: str
-) -> dict[str, str]:
-    described = connection.execute(f"DESCRIBE SELECT * FROM {_reader(path, format_, rows=False)}").fetchall()
+def _columns(connection: duckdb.DuckDBPyConnection, path: str, format_: str) -> dict[str, str]:
+    described = connection.execute(
+        f"DESCRIBE SELECT * FROM {_reader(path, format_, rows=False)}"
+    ).fetchall()
     return {name: _TYPE_NAMES.get(type_, type_) for name, type_, *_ in described}
 
 
@@ -141,9 +141,7 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
         outcomes.append(_outcome(check["check"], failed=failed, total=rows, samples=samples))
     doubled = present - distinct
     samples = _duplicate_samples(connection, plan) if doubled else []
-    outcomes.append(
-        _outcome(plan["unique_check"], failed=doubled, total=rows, samples=samples)
-    )
+    outcomes.append(_outcome(plan["unique_check"], failed=doubled, total=rows, samples=samples))
     if plan["complete_check"]:
         missing = int(expected) - distinct
         enough = missing <= expected * (1 - plan["completeness"]) * (1 + 1e-9)
@@ -181,8 +179,11 @@ def _row_samples(
         f" ORDER BY file, row LIMIT {SAMPLES_MAX}"
     ).fetchall()
     return [
-        _sample(file, row, {name.removeprefix("raw:"): value for name, value in
-                            zip(columns, values, strict=True)})
+        _sample(
+            file,
+            row,
+            {name.removeprefix("raw:"): value for name, value in zip(columns, values, strict=True)},
+        )
         for file, row, *values in rows
     ]
 
@@ -269,7 +270,7 @@ def _outcome(
     }
 
 
-def _sample(file: str, row: int, values: dict[str, object]) -> Job:
+def _sample(file: str, row: int, values: Mapping[str, object]) -> Job:
     texts = {
         name: "null" if value is None else str(value)[:TEXT_CHARACTERS_MAX]
         for name, value in values.items()

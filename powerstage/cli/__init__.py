@@ -63,38 +63,41 @@ def cli(*, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line, and turn errors into words and an exit code."""
-    debug = "--debug" in sys.argv
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Abort:
-        _leave(INTERRUPTED, "interrupted")
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except PowerstageError as error:
-        if debug:
-            traceback.print_exc()
-        _leave(error.exit_code, error.message, error.cause, error.fix)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing more to say, and to nobody.
         sys.stderr.close()
         sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.exceptions.Abort):
         _leave(INTERRUPTED, "interrupted")
     except Exception as error:
-        if debug:
-            raise
-        _leave(
-            BROKEN_TOOL,
-            f"powerstage failed: {type(error).__name__}: {error}",
-            "this is a defect of powerstage, or of something it rests on",
-            "run it again with --debug before the command, and report what it prints",
-        )
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        _leave(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[int, str, str, str]:
+    """Exit code, what happened, its cause, its fix."""
+    if isinstance(error, PowerstageError):
+        return error.exit_code, error.message, error.cause, error.fix
+    if isinstance(error, OSError) and error.filename:
+        words = f"{error.filename}: {error.strerror}"
+        return BROKEN_TOOL, words, "", "check the path, its permissions and the disk"
+    return (
+        BROKEN_TOOL,
+        f"powerstage failed: {type(error).__name__}: {error}",
+        "this is a defect of powerstage, or of something it rests on",
+        "run powerstage --debug with the same command, and report what it prints",
+    )
 
 
 def _leave(code: int, message: str, cause: str = "", fix: str = "") -> NoReturn:
-    from powerstage.display.terminal import BAD, DIM, Terminal  # noqa: PLC0415
+    from powerstage.display.terminal import BAD, DIM, Terminal
 
     terminal = Terminal(sys.stderr)
     terminal.line(("error ", BAD), message)

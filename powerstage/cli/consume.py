@@ -45,9 +45,7 @@ _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
     type=click.Path(path_type=Path),
     help="Folder for accepted data and the ledger.",
 )
-@click.option(
-    "--as", "name", default="consumer", show_default=True, help="What receipts call you."
-)
+@click.option("--as", "name", default="consumer", show_default=True, help="What receipts call you.")
 @contract_option
 @yes_option
 @json_option
@@ -183,17 +181,19 @@ def _validate_feed(target: str, contract: Contract | None, *, as_json: bool) -> 
     feed, slot = _delivery(target)
     store = open_store(feed)
     terminal = results(as_json)
-    with tempfile.TemporaryDirectory(prefix="powerstage-validate-") as folder:
-        with Lake(Path(folder), make=True) as lake:
-            consumed = consume_feed(
-                store,
-                lake,
-                clock=now,
-                contract=contract,
-                only=None if slot is None else [slot],
-                send_receipts=False,
-                on_judgement=lambda judgement: show_judgement(terminal, judgement),
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="powerstage-validate-") as folder,
+        Lake(Path(folder), make=True) as lake,
+    ):
+        consumed = consume_feed(
+            store,
+            lake,
+            clock=now,
+            contract=contract,
+            only=None if slot is None else [slot],
+            send_receipts=False,
+            on_judgement=lambda judgement: show_judgement(terminal, judgement),
+        )
     if slot is not None and not consumed.judgements:
         raise NothingToJudgeError(f"{slot} was not delivered to {feed}")
     show_consumed(terminal, consumed)

@@ -75,9 +75,10 @@ def demo(
         f"  seed {seed}, {devices} devices, {days} days, {len(names)} faults",
     )
     stages = _Stages(terminal)
-    with demo_store(
-        options, endpoint_url, lambda store: require_allowed(store, yes_write_to)
-    ) as (store, server):
+    with demo_store(options, endpoint_url, lambda store: require_allowed(store, yes_write_to)) as (
+        store,
+        server,
+    ):
         terminal.line((f"{server}, files in {folder}", DIM))
         terminal.line("")
         stages.done("start S3", store.url)
@@ -111,9 +112,7 @@ class _Stages:
 
     def done(self, name: str, words: str) -> None:
         seconds, self._before = time.monotonic() - self._before, time.monotonic()
-        self._terminal.line(
-            ("  ✓ ", GOOD), f"{name:<12}", (f"{seconds:5.1f} s  ", DIM), words
-        )
+        self._terminal.line(("  ✓ ", GOOD), f"{name:<12}", (f"{seconds:5.1f} s  ", DIM), words)
 
 
 def _show(terminal: Terminal, result: DemoResult, folder: Path) -> None:
@@ -151,4 +150,3 @@ def _show(terminal: Terminal, result: DemoResult, folder: Path) -> None:
         target += f"/commits/telemetry/{spoilt[0]:%Y-%m-%dT%H%M}/r000000.json"
     terminal.line(("Look  ", BOLD), f"powerstage validate {target}")
     terminal.line(("Then  ", BOLD), f"powerstage status {folder / 'feed'}")
-

@@ -1,7 +1,7 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -118,7 +118,15 @@ def consume(
     with lake.at_work() as incoming, Checker() as checker:
         agreed = _agree(store, lake, contract)
         _claim(lake, store, name)
-        run = _Run(store, lake, agreed, checker, name, clock, incoming)
+        run = _Run(
+            store=store,
+            lake=lake,
+            contract=agreed,
+            checker=checker,
+            name=name,
+            clock=clock,
+            incoming=incoming,
+        )
         known = lake.ledger.judged()
         if send_receipts:
             run.send_receipts()
@@ -166,53 +174,51 @@ def feed_contract(store: Store) -> Contract:
     return contract
 
 
+@dataclass(kw_only=True)
 class _Run:
     """One run of the consumer: what its steps share."""
 
-    def __init__(
-        self,
-        store: Store,
-        lake: Lake,
-        contract: Contract,
-        checker: Checker,
-        name: str,
-        clock: Callable[[], datetime],
-        incoming: Path,
-    ) -> None:
-        self._store, self._lake, self._contract = store, lake, contract
-        self._name, self._clock, self._incoming = name, clock, incoming
+    store: Store
+    lake: Lake
+    contract: Contract
+    checker: Checker
+    name: str
+    clock: Callable[[], datetime]
+    incoming: Path
+
+    def __post_init__(self) -> None:
         self._early: list[Judgement] = []
-        self._judge = Judge(store, contract, checker, self._inventory_of)
+        self._judge = Judge(self.store, self.contract, self.checker, self._inventory_of)
 
     def judge(self, slot: Slot) -> list[Judgement]:
         """Judge a delivery and record it; first the inventory that it pins, if that is due."""
         self._early = []
-        if self._lake.ledger.entry(slot) is not None:
+        if self.lake.ledger.entry(slot) is not None:
             return []
         judgement = self._judge_one(slot)
         return [*self._early, judgement]
 
     def send_receipts(self) -> None:
         """Empty the outbox."""
-        for receipt in self._lake.ledger.unsent_receipts():
-            self._lake.ledger.mark_sent(self._send(receipt))
+        for receipt in self.lake.ledger.unsent_receipts():
+            self.lake.ledger.mark_sent(self._send(receipt))
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
-        known = self._lake.inventory_of(slot)
-        if known is None and self._store.head(str(CommitKey(slot=slot))) is not None:
+        known = self.lake.inventory_of(slot)
+        if known is None and self.store.head(str(CommitKey(slot=slot))) is not None:
             self._early.append(self._judge_one(slot))
-            known = self._lake.inventory_of(slot)
+            known = self.lake.inventory_of(slot)
         return known
 
     def _judge_one(self, slot: Slot) -> Judgement:
-        judgement = self._judge.judge(slot, self._incoming)
+        judgement = self._judge.judge(slot, self.incoming)
         files: list[DataFile] = []
         if judgement.verdict == "accepted":
             for file, path in judgement.files:
-                self._lake.keep(file.sha256, path)
+                self.lake.keep(file.sha256, path)
                 files.append(file)
-        self._lake.ledger.record(
+        self.lake.ledger.record(
             Entry(
                 slot=slot,
                 identity=judgement.identity,
@@ -222,7 +228,7 @@ class _Run:
             files,
             self._receipt(judgement),
         )
-        for path in self._incoming.iterdir():
+        for path in self.incoming.iterdir():
             path.unlink()
         return judgement
 
@@ -230,31 +236,28 @@ class _Run:
         return Receipt(
             slot=judgement.slot,
             identity=judgement.identity,
-            consumer=self._name,
+            consumer=self.name,
             judgement=1,
             verdict=judgement.verdict,
             checks_passed=judgement.report.passed,
             checks=tuple(_receipt_check(finding) for finding in judgement.report.findings),
-            rules=f"{self._contract.sha256} powerstage {powerstage.__version__}",
-            judged_at=utc_text(self._clock()),
+            rules=f"{self.contract.sha256} powerstage {powerstage.__version__}",
+            judged_at=utc_text(self.clock()),
         )
 
     def _send(self, receipt: Receipt) -> Receipt:
         """Write a receipt under the first judgement that is free, or that says the same."""
         for judgement in range(receipt.judgement, JUDGEMENT_MAX + 1):
-            ours = Receipt(
-                **{field: getattr(receipt, field) for field in Receipt.__dataclass_fields__}
-                | {"judgement": judgement}
-            )
-            key = ReceiptKey(consumer=self._name, slot=receipt.slot, judgement=judgement)
-            standing = create(self._store, str(key), ours.to_json())
+            ours = replace(receipt, judgement=judgement)
+            key = ReceiptKey(consumer=self.name, slot=receipt.slot, judgement=judgement)
+            standing = create(self.store, str(key), ours.to_json())
             try:
                 theirs = Receipt.from_json(standing)
             except RecordError:
                 continue
             if theirs.says_the_same_as(ours):
                 return theirs
-        raise ConflictError(f"{receipt.slot} has {JUDGEMENT_MAX} receipts of {self._name}")
+        raise ConflictError(f"{receipt.slot} has {JUDGEMENT_MAX} receipts of {self.name}")
 
 
 def _agree(store: Store, lake: Lake, contract: Contract | None) -> Contract:
@@ -294,4 +297,4 @@ def _receipt_check(finding: CheckResult) -> ReceiptCheck:
 
 def _one_line(text: str) -> str:
     printable = text[:_WORDS_MAX].encode("utf-8", "replace").decode("utf-8")
-    return "".join(character if character >= " " else " " for character in printable)
+    return "".join(max(character, " ") for character in printable)

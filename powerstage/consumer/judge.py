@@ -22,8 +22,8 @@ from powerstage.checks import (
     merge,
     passes,
 )
-from powerstage.consumer.fetch import Fetched, fetch, read_commit
-from powerstage.contract import Commit, CommitKey, Contract, DataFile, Slot, Verdict
+from powerstage.consumer.fetch import fetch, read_commit
+from powerstage.contract import Commit, Contract, DataFile, Slot, Verdict
 from powerstage.contract.commit import FILE_ROWS_MAX
 from powerstage.errors import ObjectNotFoundError, RecordError
 from powerstage.store import Get
@@ -115,9 +115,7 @@ class Judge:
         except (RecordError, ObjectNotFoundError) as error:
             words = f"{error.message}: {error.cause}" if error.cause else error.message
             broken = fails(COMMIT_READABLE, detail=words)
-            return Judgement(
-                slot=slot, identity="", verdict="unreadable", report=_report([broken])
-            )
+            return Judgement(slot=slot, identity="", verdict="unreadable", report=_report([broken]))
         results = [passes(COMMIT_READABLE), self._agreed(commit), self._chain(commit)]
         inventory = self._inventory_of(commit.inventory.slot) if commit.inventory else None
         if commit.inventory:
@@ -244,5 +242,3 @@ def _objects(check: Check, samples: list[Sample], total: int) -> CheckResult:
 
 def _report(results: Sequence[CheckResult]) -> Report:
     return Report(results=tuple(results), rows=0)
-
-

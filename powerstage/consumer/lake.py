@@ -1,9 +1,9 @@
 """The consumer's own folder: its ledger, the accepted files by digest, and views over them.
 
-    ledger.sqlite       what was judged
-    contract.odcs.yaml  the contract as it was pinned
-    data/{sha256}.parquet
-    lake.duckdb         views ``telemetry`` and ``inventory``, for the duckdb command
+ledger.sqlite       what was judged
+contract.odcs.yaml  the contract as it was pinned
+data/{sha256}.parquet
+lake.duckdb         views ``telemetry`` and ``inventory``, for the duckdb command
 """
 
 import fcntl
@@ -154,8 +154,9 @@ class Lake:
         names = ", ".join(sql_name(column.name) for column in columns)
         files = self._files(dataset)
         if not files:
-            nothing = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}"
-                                for column in columns)
+            nothing = ", ".join(
+                f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns
+            )
             return f"SELECT {nothing} WHERE false"
         paths = ", ".join(sql_text(str(path)) for path in files)
         return f"SELECT {names} FROM read_parquet([{paths}], hive_partitioning = false)"

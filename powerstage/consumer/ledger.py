@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from powerstage.contract import DataFile, Receipt, Slot, Verdict, parse_period, period_text
 from powerstage.contract.model import DatasetName
@@ -85,9 +85,7 @@ class Ledger:
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
-    def record(
-        self, entry: Entry, files: Sequence[DataFile], receipt: Receipt
-    ) -> None:
+    def record(self, entry: Entry, files: Sequence[DataFile], receipt: Receipt) -> None:
         """Write a judgement, its files and its receipt, all or nothing; once per slot."""
         key = _key(entry.slot)
         with self._transaction():
@@ -172,7 +170,7 @@ class Ledger:
             raise
         self._database.execute("COMMIT")
 
-    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[str, ...]]:
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with closing(self._database.execute(query, values)) as cursor:
             return cursor.fetchall()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,9 @@ def find_gaps(periods: Iterable[datetime], interval: timedelta) -> tuple[Gap, ..
     """The periods missing between the first and the last of some, in runs."""
     ordered = sorted(set(periods))
     return tuple(
-        Gap(first=before + interval, last=after - interval, periods=(after - before) // interval - 1)
-        for before, after in zip(ordered, ordered[1:], strict=False)
+        Gap(
+            first=before + interval, last=after - interval, periods=(after - before) // interval - 1
+        )
+        for before, after in pairwise(ordered)
         if after - before > interval
     )

@@ -138,7 +138,11 @@ def _names(tree: Tree) -> list[object]:
 
 def _word(reader: Reader, tree: Tree | None, what: str) -> str:
     """A text that YAML may take for a number: an id of digits."""
-    if isinstance(tree, Scalar) and isinstance(tree.value, int) and not isinstance(tree.value, bool):
+    if (
+        isinstance(tree, Scalar)
+        and isinstance(tree.value, int)
+        and not isinstance(tree.value, bool)
+    ):
         return str(tree.value)
     return reader.text(tree, what)
 

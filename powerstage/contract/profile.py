@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from powerstage.contract.layout import LAYOUT, check_name
-from powerstage.contract.model import Contract, Dataset, ExportFiles, Rule, Site
+from powerstage.contract.model import Contract, Dataset, ExportFiles, Site
 from powerstage.contract.profile_rules import Rules, check_rules, read_rules
 from powerstage.contract.profile_schema import read_dataset, read_reference
 from powerstage.contract.yaml_tree import Mapping, Reader, Tree
@@ -149,9 +149,7 @@ def _sites(reader: Reader, tree: Tree | None) -> tuple[str, tuple[Site, ...]]:
     return reader.text(entry.get("column"), "column"), tuple(sites)
 
 
-def _check_site_column(
-    reader: Reader, tree: Tree | None, column: str, inventory: Dataset
-) -> None:
+def _check_site_column(reader: Reader, tree: Tree | None, column: str, inventory: Dataset) -> None:
     names = {known.name for known in inventory.columns}
     if tree is not None and column and column not in names:
         reader.complain(tree.line, f"sites are in the column {column!r}, which inventory lacks")
@@ -190,7 +188,10 @@ def _export(reader: Reader, tree: Tree | None) -> ExportFiles:
     paths = {}
     for item in reader.items(tree, "servers"):
         entry = reader.mapping(
-            item, "a server", required="server type", optional=(
+            item,
+            "a server",
+            required="server type",
+            optional=(
                 "path format description environment location endpointUrl delimiter roles"
                 " customProperties id"
             ),

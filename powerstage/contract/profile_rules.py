@@ -127,9 +127,7 @@ def _rule(reader: Reader, tree: Tree) -> tuple[str, Rule, dict[str, Tree]] | Non
 def _measures(reader: Reader, rule: Rule, values: dict[str, Tree]) -> tuple[Measure, ...]:
     measures: list[Measure] = []
     for item in reader.items(values.get("measures"), "measures"):
-        entry = reader.mapping(
-            item, "a measure", required="measure unit minimum maximum"
-        ).values
+        entry = reader.mapping(item, "a measure", required="measure unit minimum maximum").values
         minimum = reader.number(entry.get("minimum"), "minimum", 0.0) or 0.0
         maximum = reader.number(entry.get("maximum"), "maximum", 0.0) or 0.0
         if minimum >= maximum and {"minimum", "maximum"} <= entry.keys():

@@ -92,8 +92,10 @@ def read_reference(reader: Reader, telemetry: Mapping, inventory: Dataset) -> tu
 
 def read_severity(reader: Reader, tree: Tree | None) -> Severity:
     """``error`` where nothing else is said."""
-    return "warning" if reader.choice(tree, "severity", ("error", "warning")) == "warning" else (
-        "error"
+    return (
+        "warning"
+        if reader.choice(tree, "severity", ("error", "warning")) == "warning"
+        else ("error")
     )
 
 

@@ -11,7 +11,7 @@ from powerstage.producer import FeedStatus, Published
 SCHEMA: Final = "powerstage.result/1"
 
 
-def document(command: str, exit_code: int, **parts: Any) -> dict[str, Any]:
+def document(command: str, exit_code: int, **parts: object) -> dict[str, Any]:
     """The frame of every document."""
     return {
         "schema": SCHEMA,
@@ -80,9 +80,7 @@ def status_part(status: FeedStatus) -> dict[str, Any]:
     """A feed as its producer sees it."""
     return {
         "feed": status.feed,
-        "consumers": {
-            consumer: dict(status.verdicts(consumer)) for consumer in status.consumers
-        },
+        "consumers": {consumer: dict(status.verdicts(consumer)) for consumer in status.consumers},
         "deliveries": [
             {
                 "delivery": str(delivery.slot),
@@ -92,8 +90,13 @@ def status_part(status: FeedStatus) -> dict[str, Any]:
                         "verdict": receipt.verdict,
                         "judgement": receipt.judgement,
                         "checks": [
-                            {"id": check.id, "outcome": check.outcome, "rows": check.rows,
-                             "words": check.words, "sample": list(check.sample)}
+                            {
+                                "id": check.id,
+                                "outcome": check.outcome,
+                                "rows": check.rows,
+                                "words": check.words,
+                                "sample": list(check.sample),
+                            }
                             for check in receipt.checks
                         ],
                     }

@@ -103,8 +103,11 @@ def _show_samples(terminal: Terminal, samples: Sequence[Sample]) -> None:
     if not samples:
         return
     names = list(dict.fromkeys(name for sample in samples for name, _ in sample.values))
-    headers = [*(["file"] if any(s.file for s in samples) else []),
-               *(["row"] if any(s.row for s in samples) else []), *names]
+    headers = [
+        *(["file"] if any(s.file for s in samples) else []),
+        *(["row"] if any(s.row for s in samples) else []),
+        *names,
+    ]
     rows = []
     for sample in samples:
         values = dict(sample.values)
@@ -119,4 +122,4 @@ def _short(key: str) -> str:
     """An object's name without its folders, and of a digest the first digits."""
     name = key.rsplit("/", maxsplit=1)[-1]
     stem, dot, suffix = name.partition(".")
-    return f"{stem[:12]}…{dot}{suffix}" if len(stem) == 64 else name  # noqa: PLR2004 - a sha256
+    return f"{stem[:12]}…{dot}{suffix}" if len(stem) == 64 else name

@@ -1,9 +1,9 @@
 """The demo and the producer's view, for people."""
 
+from powerstage.contract import Receipt, period_text
 from powerstage.display.report import show_gaps
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
 from powerstage.producer import FeedStatus, Published
-from powerstage.contract import period_text
 
 
 def show_published(terminal: Terminal, feed: str, published: list[Published]) -> None:
@@ -38,14 +38,16 @@ def show_status(terminal: Terminal, status: FeedStatus) -> None:
         terminal.line(f"  {consumer}: {words}")
     for delivery in status.deliveries:
         for receipt in delivery.receipts:
-            if receipt.verdict == "accepted":
-                continue
-            terminal.line(
-                ("  ✗ ", BAD), (str(delivery.slot), BOLD), f" {receipt.verdict} by ",
-                receipt.consumer,
-            )
-            for check in receipt.checks:
-                terminal.line(f"      {check.words}", (f"   {check.id}", DIM))
-                for sample in check.sample[:1]:
-                    terminal.line((f"        {sample}", DIM))
+            if receipt.verdict != "accepted":
+                _show_receipt(terminal, receipt)
     show_gaps(terminal, status.gaps or ())
+
+
+def _show_receipt(terminal: Terminal, receipt: Receipt) -> None:
+    terminal.line(
+        ("  ✗ ", BAD), (str(receipt.slot), BOLD), f" {receipt.verdict} by {receipt.consumer}"
+    )
+    for check in receipt.checks:
+        terminal.line(f"      {check.words}", (f"   {check.id}", DIM))
+        for sample in check.sample[:1]:
+            terminal.line((f"        {sample}", DIM))

@@ -34,9 +34,9 @@ class Terminal:
         self._console: Console | None = None
         if self._stream.isatty():
             # Imported for people only: a pipe needs no colour.
-            from rich.console import Console  # noqa: PLC0415
+            from rich import console  # noqa: PLC0415
 
-            self._console = Console(
+            self._console = console.Console(
                 file=self._stream, markup=False, highlight=False, emoji=False, soft_wrap=True
             )
 

@@ -108,9 +108,7 @@ class _FaultySource:
 
     def periods(self) -> Sequence[datetime]:
         missing = {
-            period
-            for period, planned in self._plan.items()
-            if planned.fault.name == "missing_hour"
+            period for period, planned in self._plan.items() if planned.fault.name == "missing_hour"
         }
         return [period for period in self._source.periods() if period not in missing]
 

@@ -103,9 +103,7 @@ def check_export(export: Export, checker: Checker) -> Report:
     unusable = {"file.readable", "columns.agreed", "types.agreed"}
     usable = not unusable & {finding.check.id for finding in inventory.findings}
     telemetry = checker.check(
-        compile_plan(
-            contract, "telemetry", export.telemetry_format, with_inventory=usable
-        ),
+        compile_plan(contract, "telemetry", export.telemetry_format, with_inventory=usable),
         [_input(path, contract) for path in export.telemetry],
         inventory=[(export.inventory, export.inventory_format)] if usable else [],
     )
@@ -144,9 +142,7 @@ class ExportSource:
         self._connection.execute(f"SET TimeZone = {sql_text(export.contract.timezone)}")
         start = sql_name(self.contract.roles.start)
         self._load("inventory", [export.inventory], export.inventory_format, "")
-        self._load(
-            "telemetry", export.telemetry, export.telemetry_format, f"ORDER BY {start}"
-        )
+        self._load("telemetry", export.telemetry, export.telemetry_format, f"ORDER BY {start}")
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:

@@ -13,12 +13,11 @@ from typing import Final
 import duckdb
 
 from powerstage.contract import Column, Contract
-from powerstage.engine import sql_name, sql_text
+from powerstage.engine import sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
 
 DEVICES_MAX: Final = 1_000_000
 _SERIAL_STRIDE: Final = 7_919  # a prime: multiples of it visit every serial before one recurs
-_MODELS: Final = 19
 # 2**64 divided by the golden ratio: keeps seed 0 from the fixed point of the mixer.
 SEED_OFFSET: Final = 0x9E3779B97F4A7C15
 
@@ -70,37 +69,17 @@ class Fleet:
             f"({index}, {sql_text(site.code)}, {sql_text(site.timezone)})"
             for index, site in enumerate(self.contract.sites)
         )
-        seed = (self.seed ^ SEED_OFFSET) % 2**64
-        connection.execute(
-            f"""
-            CREATE TEMP TABLE device AS
-            WITH numbered AS (
-                SELECT range AS number,
-                    mix64(xor(mix64({seed}::UBIGINT), (range + 1)::UBIGINT)) AS device_key
-                FROM range({self.devices})
-            ), model AS (
-                SELECT *, row_number() OVER (ORDER BY product_id) - 1 AS model_number
-                FROM catalogue
-            ), site(site_number, code, zone) AS (VALUES {sites}),
-            drawn AS (
-                SELECT *,
-                    unif(mix64(xor(device_key, 1::UBIGINT))) AS u_base,
-                    unif(mix64(xor(device_key, 2::UBIGINT))) AS u_amplitude,
-                    gau(mix64(xor(device_key, 3::UBIGINT))) AS g_idle,
-                    gau(mix64(xor(device_key, 4::UBIGINT))) AS g_range
-                FROM numbered
-                JOIN model ON model_number = number % {_MODELS}
-                JOIN site ON site_number = number % {len(self.contract.sites)}
-            )
-            SELECT {columns}, device_key, zone,
-                0.06 + 0.30 * u_base * u_base AS base,
-                0.05 + 0.30 * u_amplitude AS amplitude,
-                idle * (1 + 0.04 * g_idle) AS idle_watts,
-                (full_load - idle) * (1 + 0.03 * g_range) AS range_watts,
-                0.35 + 0.35 * u_base AS bend
-            FROM drawn ORDER BY number
-            """
+        devices = sql_file(
+            "powerstage.producer",
+            "devices.sql",
+            seed=(self.seed ^ SEED_OFFSET) % 2**64,
+            devices=self.devices,
+            models=len(rows),
+            sites=sites,
+            site_count=len(self.contract.sites),
+            columns=columns,
         )
+        connection.execute(f"CREATE TEMP TABLE device AS {devices}")
 
     def _expression(self, column: Column) -> str:
         contract = self.contract

@@ -91,9 +91,7 @@ def publish(
         on_delivery(done[0])
         for period in periods:
             standing = known.get(period)
-            done.append(
-                standing or feed.deliver(_telemetry(source, period, Path(folder)), pin)
-            )
+            done.append(standing or feed.deliver(_telemetry(source, period, Path(folder)), pin))
             on_delivery(done[-1])
     return done
 
@@ -110,9 +108,7 @@ class _Offer:
 class _Feed:
     """The feed as a producer sees it: what stands there, and what would stand there."""
 
-    def __init__(
-        self, contract: Contract, store: Store, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, contract: Contract, store: Store, clock: Callable[[], datetime]) -> None:
         self._contract, self._store, self._clock = contract, store, clock
         self._contract_key = str(ContractKey(name=contract.name, version=contract.version))
         self._heads: dict[tuple[DatasetName, datetime], Slot] = {}
@@ -221,9 +217,7 @@ class _Feed:
         )
 
     def _is_own(self, standing: Commit, offer: _Offer, pin: InventoryPin | None) -> bool:
-        """Whether a commit says what we would: its name of the feed and its place in a chain
-        of revisions are its own.
-        """
+        """Whether a commit says what we would, but for its feed's name and its revision."""
         ours = replace(
             self._commit(offer, pin),
             feed=standing.feed,
@@ -234,9 +228,7 @@ class _Feed:
 
     def _standing(self, slot: Slot) -> Commit:
         try:
-            return Commit.from_json(
-                read(self._store, str(CommitKey(slot=slot)), RECORD_BYTES_MAX)
-            )
+            return Commit.from_json(read(self._store, str(CommitKey(slot=slot)), RECORD_BYTES_MAX))
         except RecordError as error:
             raise ConflictError(
                 f"the commit of {slot} in {self._store.url} cannot be read",

@@ -47,9 +47,7 @@ def status(store: Store) -> FeedStatus:
     Raises:
         NothingToJudgeError: there is no delivery.
     """
-    slots = sorted(
-        key.slot for key in _keys(store, COMMITS) if isinstance(key, CommitKey)
-    )
+    slots = sorted(key.slot for key in _keys(store, COMMITS) if isinstance(key, CommitKey))
     if not slots:
         raise NothingToJudgeError(
             f"there is no delivery in {store.url}",

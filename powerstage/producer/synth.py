@@ -16,7 +16,7 @@ import duckdb
 
 from powerstage.contract import Contract, Measure
 from powerstage.contract.calendar import period_of
-from powerstage.engine import connect, sql_name, sql_text
+from powerstage.engine import connect, sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer.fleet import Fleet, fill
 from powerstage.producer.parquet import write_parquet
@@ -91,9 +91,7 @@ class MockSource:
         """Write the inventory as Parquet; its number of rows."""
         names = ", ".join(sql_name(column.name) for column in self.contract.inventory.columns)
         key = ", ".join(sql_name(name) for name in self.contract.inventory.key)
-        return write_parquet(
-            self._engine(), f"SELECT {names} FROM device ORDER BY {key}", path
-        )
+        return write_parquet(self._engine(), f"SELECT {names} FROM device ORDER BY {key}", path)
 
     def write_telemetry(self, period: datetime, path: Path) -> int:
         """Write the readings of one period as Parquet; their number."""
@@ -123,36 +121,19 @@ class MockSource:
             f"WHEN {index} THEN {_value(measure)}"
             for index, measure in enumerate(contract.measures)
         )
-        key = ", ".join(sql_name(name) for name in contract.telemetry.key)
-        return f"""
-            WITH slot AS (
-                SELECT range AS stamp, mix64(range::UBIGINT) AS slot_key, range // 3600 AS hour,
-                    (range % 3600) / 3600.0::DOUBLE AS part
-                FROM range({first}, {end}, {seconds})
-            ), local AS (
-                SELECT stamp, zone, timezone(zone, to_timestamp(stamp)) AS clock
-                FROM slot, (SELECT DISTINCT zone FROM device)
-            ), shape AS (
-                SELECT stamp, zone,
-                    ({_SHAPE}[hour(clock) + 1] * (60 - minute(clock))
-                        + {_SHAPE}[(hour(clock) + 1) % 24 + 1] * minute(clock)) / 60.0::DOUBLE
-                        * CASE WHEN isodow(clock) > 5 THEN {_WEEKEND} ELSE 1 END AS share
-                FROM local
-            ), used AS (
-                SELECT device.*, slot.stamp, mix64(xor(device_key, slot_key)) AS noise,
-                    least(1.0, greatest(0.005, base + amplitude * share
-                        + 0.05 * (gau(mix64(xor(device_key, mix64(hour::UBIGINT)))) * (1 - part)
-                            + gau(mix64(xor(device_key, mix64((hour + 1)::UBIGINT)))) * part)
-                        + 0.03 * gau(mix64(xor(device_key, mix64((hour // 24)::UBIGINT))))
-                        + 0.02 * gau(mix64(xor(device_key, slot_key))))) AS load
-                FROM device, slot JOIN shape USING (stamp)
-                WHERE shape.zone = device.zone
-            ), reading AS (
-                SELECT *, CASE measure_number {values} END AS reading_value
-                FROM used, (VALUES {measures}) AS measure(measure_number, measure_name, unit_name)
-            )
-            SELECT {columns} FROM reading ORDER BY {key}
-        """
+        return sql_file(
+            "powerstage.producer",
+            "readings.sql",
+            first=first,
+            end=end,
+            seconds=seconds,
+            shape=_SHAPE,
+            weekend=_WEEKEND,
+            measures=measures,
+            values=values,
+            columns=columns,
+            key=", ".join(sql_name(name) for name in contract.telemetry.key),
+        )
 
 
 def _column(contract: Contract, name: str) -> str:

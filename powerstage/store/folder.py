@@ -115,7 +115,7 @@ class FolderStore:
                         shutil.copyfileobj(source, draft, CHUNK_BYTES)
                 draft.flush()
                 os.fsync(draft.fileno())
-                os.chmod(draft.fileno(), 0o644)
+                Path(draft.name).chmod(0o644)
                 yield Path(draft.name)
             finally:
                 Path(draft.name).unlink(missing_ok=True)

@@ -77,9 +77,7 @@ def _client(url: str, endpoint_url: str | None) -> "S3Client":
     try:
         session = boto3.session.Session()
         region = session.region_name or _DEFAULT_REGION
-        client = session.client(
-            "s3", endpoint_url=endpoint_url, region_name=region, config=config
-        )
+        client = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         host = urlsplit(client.meta.endpoint_url).hostname or ""
         if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             # Other servers know no bucket.host names.
