@@ -119,8 +119,7 @@ class Checker:
             "statements": list(statements),
             "paths": [str(path) for path in files],
         }
-        self._worker = self._worker or _Worker()
-        answer = self._worker.ask(job)
+        answer, _ = self._answer(job)
         if answer is None or "error" in answer:
             self._drop()
             cause = answer["error"] if answer else "the worker died of it"
@@ -129,18 +128,28 @@ class Checker:
     def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         reason = ""
         for _ in range(_TRIES):
-            self._worker = self._worker or _Worker()
-            answer = self._worker.ask(job)
+            answer, reason = self._answer(job)
             if answer is not None:
                 if answer.get("engine_is_broken"):
                     self._drop()
                 return answer
-            reason = self._worker.cause_of_death()
-            self._drop()
         # A fresh worker died of it too: the file is to blame.
         check = job["plan"]["readable_check"]["id"]
         outcome = {"id": check, "failed": 1, "total": len(job["files"]), "detail": reason}
         return {"outcomes": [outcome], "rows": 0}
+
+    def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+        """The answer, or None and what the worker died of; a worker that failed is dropped."""
+        worker = self._worker = self._worker or _Worker()
+        try:
+            answer = worker.ask(job)
+        except WorkerError:
+            self._drop()
+            raise
+        if answer is None:
+            self._drop()
+            return None, worker.cause_of_death()
+        return answer, ""
 
     def _drop(self) -> None:
         if self._worker is not None:
@@ -209,7 +218,6 @@ class _Worker:
         while not line.endswith(b"\n"):
             ready, _, _ = select.select([stdout], [], [], WALL_SECONDS_MAX)
             if not ready:
-                self.close()
                 raise WorkerError(
                     f"the worker gave no answer in {WALL_SECONDS_MAX} s",
                     cause="the machine is too busy, or the worker was stopped",
@@ -225,7 +233,6 @@ class _Worker:
         code = self._process.returncode
         if code < 0 and signal.Signals(-code) in _FROM_OUTSIDE:
             name = signal.Signals(-code).name
-            self.close()
             raise WorkerError(
                 f"the worker that reads delivered files was killed from outside ({name})",
                 cause="a person, or the system for want of memory",

@@ -45,7 +45,10 @@ class MemoryStore:
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Write an object where none stands."""
         with self._lock:
-            return self._objects.setdefault(check_key(key), body) is body
+            if check_key(key) in self._objects:
+                return False
+            self._objects[key] = body
+            return True
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object whose key starts with the prefix, in byte order."""

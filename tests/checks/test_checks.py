@@ -1,0 +1,272 @@
+"""The data unit tests: what each check sees, what it leaves alone, and what it says."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from powerstage.checks import Checker, InputFile, Report, Window, compile_plan
+from powerstage.contract import Contract, loads
+from powerstage.producer import MockSource, synthesise
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def checker() -> Iterator[Checker]:
+    """One worker for the module, as a consumer has one for its run."""
+    with Checker() as checker:
+        yield checker
+
+
+class Desk:
+    """A clean delivery of six devices and one period, and the means to spoil and check it."""
+
+    def __init__(self, source: MockSource, checker: Checker, folder: Path) -> None:
+        self.contract = source.contract
+        self.checker = checker
+        self.folder = folder
+        self.period: datetime = source.periods()[5]
+        self.inventory = folder / "inventory.parquet"
+        self.telemetry = folder / "telemetry.parquet"
+        source.write_inventory(self.inventory)
+        self.rows = source.write_telemetry(self.period, self.telemetry)
+
+    def spoil(self, query: str, name: str = "telemetry") -> None:
+        """Rewrite a file by a query over ``clean``."""
+        path = self.folder / f"{name}.parquet"
+        clean = path.rename(self.folder / f"{name}.clean")
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"CREATE VIEW clean AS FROM read_parquet('{clean}')")
+            connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+
+    def check(self, rows: int | None = None) -> Report:
+        """The report on the telemetry."""
+        window = Window(start=self.period, end=self.period + self.contract.delivery_interval)
+        return self.checker.check(
+            compile_plan(self.contract, "telemetry", window=window),
+            [InputFile(path=self.telemetry, name="telemetry.parquet", rows=rows)],
+            inventory=[(self.inventory, "parquet")],
+            rows_max=1_000_000,
+        )
+
+    def check_inventory(self) -> Report:
+        """The report on the inventory."""
+        return self.checker.check(
+            compile_plan(self.contract, "inventory"),
+            [InputFile(path=self.inventory, name="inventory.parquet")],
+        )
+
+
+@pytest.fixture
+def desk(source: MockSource, checker: Checker, tmp_path: Path) -> Desk:
+    """A clean delivery."""
+    return Desk(source, checker, tmp_path)
+
+
+def found(report: Report) -> set[str]:
+    """The ids of what did not pass."""
+    return {finding.check.id for finding in report.findings}
+
+
+def test_clean_data_passes(desk: Desk) -> None:
+    """Nothing is found in mock data, and every row was looked at."""
+    report = desk.check(rows=desk.rows)
+    assert found(report) == set()
+    assert report.rows == desk.rows == 12
+    assert found(desk.check_inventory()) == set()
+
+
+ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN NULL ELSE value END AS value) FROM clean",
+         {"value.not_null"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 'nan' ELSE value END AS value) FROM clean",
+         {"value.finite"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN '-inf' ELSE value END AS value) FROM clean",
+         {"value.finite"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 2001 ELSE value END AS value) FROM clean",
+         {"value.range"}),
+        ("SELECT * REPLACE (CASE WHEN type LIKE '%cpu%' THEN 100.5 ELSE value END AS value)"
+         " FROM clean", {"value.range"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN '%' ELSE unit END AS unit) FROM clean",
+         {"unit.of_measure"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 'kW' ELSE unit END AS unit) FROM clean",
+         {"unit.of_measure", "unit.allowed"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 'iLO' ELSE source END AS source) FROM clean",
+         {"source.allowed"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN NULL ELSE model END AS model) FROM clean",
+         {"model.not_null"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 'x' ELSE type END AS type) FROM clean",
+         {"type.allowed", "grid.complete"}),
+        (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 'X' ELSE sn END AS sn) FROM clean",
+         {"sn.in_inventory", "grid.complete"}),
+        (f"SELECT * FROM clean UNION ALL FROM clean WHERE {ONE}", {"key.unique"}),
+        (f"SELECT * FROM clean WHERE NOT ({ONE})", {"grid.complete"}),
+        ("SELECT * REPLACE (end_time + INTERVAL 1 SECOND AS end_time) FROM clean",
+         {"reading.interval"}),
+        ("SELECT * REPLACE (start_time + INTERVAL 1 HOUR AS start_time,"
+         " end_time + INTERVAL 1 HOUR AS end_time) FROM clean",
+         {"reading.in_period", "grid.complete"}),
+        ("SELECT * REPLACE (start_time + INTERVAL 90 SECOND AS start_time,"
+         " end_time + INTERVAL 90 SECOND AS end_time) FROM clean",
+         {"reading.on_grid", "grid.complete"}),
+        ("SELECT * REPLACE ('infinity'::TIMESTAMPTZ AS end_time) FROM clean", {"end_time.finite"}),
+        ("SELECT * REPLACE ('290000-01-01'::TIMESTAMPTZ AS start_time,"
+         " '200000-01-01 (BC)'::TIMESTAMPTZ AS end_time) FROM clean",
+         {"reading.interval", "reading.in_period", "grid.complete"}),
+        ("SELECT * FROM clean WHERE false", {"grid.complete"}),
+        ("SELECT * REPLACE (value::VARCHAR AS value) FROM clean", {"types.agreed"}),
+        ("SELECT * REPLACE (value::FLOAT AS value) FROM clean", {"types.agreed"}),
+        ("SELECT * REPLACE (start_time::TIMESTAMP AS start_time) FROM clean", {"types.agreed"}),
+        ("SELECT * REPLACE (sn::BIGINT AS sn) FROM clean", {"types.agreed"}),
+        ("SELECT * EXCLUDE (unit) FROM clean", {"columns.agreed"}),
+        ("SELECT *, 1 AS rack FROM clean", {"columns.agreed"}),
+        ("SELECT * RENAME (value AS \"Value\") FROM clean", {"columns.agreed"}),
+    ],
+)  # fmt: skip
+def test_each_defect_is_seen_by_its_checks_alone(desk: Desk, query: str, ids: set[str]) -> None:
+    """A null is not a NaN is not out of range; and no other check cries wolf."""
+    desk.spoil(query)
+    assert found(desk.check()) == ids
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("SELECT * REPLACE (lower(location) AS location) FROM clean", {"location.pattern"}),
+        ("SELECT * REPLACE ('short' AS sn) FROM clean", {"sn.pattern", "key.unique"}),
+        ("SELECT * FROM clean UNION ALL FROM clean", {"key.unique"}),
+        ("SELECT * REPLACE (NULL::VARCHAR AS model) FROM clean", {"model.not_null"}),
+    ],
+)
+def test_the_inventory_is_checked_too(desk: Desk, query: str, ids: set[str]) -> None:
+    """Patterns, keys and nulls of the other dataset."""
+    desk.spoil(query, "inventory")
+    assert found(desk.check_inventory()) == ids
+
+
+def test_a_finding_names_file_row_key_and_value(desk: Desk) -> None:
+    """An engineer can go and look: rows count from 1, samples stop at five."""
+    desk.spoil("SELECT * REPLACE (65535::DOUBLE AS value) FROM clean ORDER BY sn, type")
+    (finding,) = desk.check().findings
+    assert (finding.failed, finding.total) == (12, 12)
+    assert [sample.row for sample in finding.samples] == [1, 2, 3, 4, 5]
+    sample = dict(finding.samples[1].values)
+    assert finding.samples[1].file == "telemetry.parquet"
+    assert (sample["type"], sample["value"]) == ("server power", "65535.0")
+    assert sample["start_time"] == "2026-11-02 05:00:00+00"
+    line = int(finding.check.at.rpartition(":")[2])
+    assert "measure: server cpu" in desk.contract.text.splitlines()[line - 1]
+
+
+def test_a_finding_carries_the_sql_that_finds_its_rows(desk: Desk) -> None:
+    """The statement runs as it is, over the rows."""
+    desk.spoil("SELECT * REPLACE (-5::DOUBLE AS value) FROM clean")
+    (finding,) = desk.check().findings
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE VIEW reading AS FROM read_parquet('{desk.telemetry}')")
+        assert len(connection.execute(finding.check.sql).fetchall()) == finding.failed
+
+
+def test_a_silent_device_is_named_with_its_intervals(
+    source: MockSource, checker: Checker, tmp_path: Path
+) -> None:
+    """Missing readings come as device, measure and run, not as so many rows."""
+    text = source.contract.text.replace("intervalSeconds: 3600", "intervalSeconds: 300")
+    contract = loads(text, "five minutes")
+    desk = Desk(
+        synthesise(contract, devices=3, start=source.periods()[0], seed=1), checker, tmp_path
+    )
+    desk.spoil("SELECT * FROM clean WHERE sn <> (SELECT min(sn) FROM clean)")
+    (finding,) = desk.check().findings
+    assert (finding.failed, finding.total) == (24, 72)
+    runs = [dict(sample.values) for sample in finding.samples]
+    assert [(run["measure"], run["missing"]) for run in runs] == [
+        ("server cpu utilization", "12"),
+        ("server power", "12"),
+    ]
+    assert (runs[0]["from"], runs[0]["to"]) == ("2026-11-02T05:00:00Z", "2026-11-02T05:55:00Z")
+
+
+def test_the_rows_that_were_promised_must_be_there(desk: Desk) -> None:
+    """A commit may promise too many or too few."""
+    assert found(desk.check(rows=13)) == {"rows.as_committed"}
+    assert found(desk.check(rows=11)) == {"rows.as_committed"}
+
+
+def test_a_warning_is_no_failure(desk: Desk) -> None:
+    """Severity is the contract's to decide."""
+    text = desk.contract.text
+    before, after = text.split("- name: every device read", 1)
+    text = before + "- name: every device read" + after.replace("error", "warning", 1)
+    desk.contract = loads(text, "warn")
+    desk.spoil(f"SELECT * FROM clean WHERE NOT ({ONE})")
+    report = desk.check()
+    assert [finding.outcome for finding in report.findings] == ["warn"]
+    assert report.ok
+
+
+def test_completeness_may_be_agreed_below_one(desk: Desk) -> None:
+    """One reading of twelve is missing: 90 % is enough, 95 % is not."""
+    desk.spoil(f"SELECT * FROM clean WHERE NOT ({ONE})")
+    original = desk.contract.text
+    for ratio, ids in ((0.9, set[str]()), (0.95, {"grid.complete"})):
+        desk.contract = loads(original.replace("ratio: 1", f"ratio: {ratio}"), "r")
+        assert found(desk.check()) == ids
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        lambda content: b"sn,model\n1,2\n",
+        lambda content: b"PAR1" + b"\xff" * 500 + b"PAR1",
+        lambda content: content[:-8] + b"\xff\xff\xff\x7fPAR1",
+        lambda content: (
+            content[: len(content) // 3] + bytes(200) + content[len(content) // 3 + 200 :]
+        ),
+    ],
+    ids=["cut", "empty", "csv", "noise", "footer lies", "hole"],
+)
+def test_a_file_that_is_none_is_unreadable_or_wrong(
+    desk: Desk, spoil: Callable[[bytes], bytes]
+) -> None:
+    """Broken bytes are a finding, and the next file is judged as if nothing had been."""
+    clean = desk.telemetry.read_bytes()
+    desk.telemetry.write_bytes(spoil(clean))
+    report = desk.check()
+    assert not report.ok
+    desk.telemetry.write_bytes(clean)
+    assert found(desk.check(rows=desk.rows)) == set()
+
+
+def test_a_footer_that_claims_millions_is_not_believed(
+    desk: Desk, checker: Checker, contract: Contract
+) -> None:
+    """More rows than a file may hold are refused before one is read."""
+    report = checker.check(
+        compile_plan(contract, "telemetry", with_inventory=False),
+        [InputFile(path=desk.telemetry, name="t")],
+        rows_max=11,
+    )
+    assert found(report) == {"file.readable"}
+
+
+def test_strings_from_outside_are_only_strings(desk: Desk) -> None:
+    """Quotes, SQL, control characters and a megabyte in a serial number do no harm."""
+    for evil in ("'; DROP TABLE device; --", "a\u0000b", "\u202egnp", "x" * 1_000_000, "💥"):
+        desk.spoil(f"SELECT * REPLACE ($${evil}$$ AS sn) FROM clean")
+        report = desk.check()
+        assert {"sn.in_inventory", "grid.complete"} <= found(report)
+        (finding,) = (f for f in report.findings if f.check.id == "sn.in_inventory")
+        assert len(str(finding.samples[0])) < 2_000
+        (desk.folder / "telemetry.clean").rename(desk.telemetry)

@@ -1,0 +1,138 @@
+"""What tests share: a real S3 server over HTTP, exports in the upstream form, real processes."""
+
+import csv
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from powerstage.contract import Contract, default
+from powerstage.producer import MockSource, synthesise
+from powerstage.sim import EmbeddedS3, blind_to_aws
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+START = datetime(2026, 11, 2, tzinfo=UTC)
+ROOT = Path(__file__).parents[1]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def clock() -> datetime:
+    """A clock that stands still."""
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """The default contract."""
+    return default()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedS3]:
+    """One S3 server for all tests; moto's buckets belong to the process anyway."""
+    with EmbeddedS3() as server:
+        yield server
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def feed_url(server: EmbeddedS3) -> Iterator[str]:
+    """A feed in an empty bucket, with this process's AWS settings pointing at its server."""
+    bucket = f"test-{next(_numbers)}"
+    server.create_bucket(bucket)
+    with blind_to_aws(server.environment()):
+        yield f"s3://{bucket}/feed"
+
+
+@pytest.fixture
+def source(contract: Contract) -> MockSource:
+    """Mock data of 6 devices over a day: 24 periods of 12 readings."""
+    return synthesise(contract, devices=6, start=START, days=1, seed=7)
+
+
+@pytest.fixture
+def powerstage() -> Run:
+    """Run the command line in a process of its own, away from the user's settings."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        bare = {
+            name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+        } | {"AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+        return subprocess.run(
+            [sys.executable, "-m", "powerstage", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=cwd,
+            env=bare | {"PYTHONPATH": str(ROOT)} | environment,
+        )
+
+    return run
+
+
+FRONT_MATTER = """\
+---
+glcp_customer_id: 2e6256c0542e11eda7f1b658e46295f1
+devices: inventory.csv
+data: data-*-*-*.csv
+update: 1 hr
+---
+
+# Description
+
+Two racks in "North Dakota": not real.
+"""
+
+DEVICES = [
+    ("8899000001", "HPE DL325 Gen10 8SFF CTO Server", "P04654-B21", "ND-01"),
+    ("8899000002", "HPE DX380 Gen10 8SFF CTO Svr", "P17640-B21", "DE-1"),
+    ("8899000003", "HPE DL325 Gen10+ 24SFF CTO Svr", "P15535-B21", "WA-01"),
+]
+COLUMNS = "sn,model,product_id,location,start_time,end_time,source,type,unit,value".split(",")
+MEASURES = [("server cpu utilization", "%", 12.5), ("server power", "W", 180.25)]
+
+Row = dict[str, str]
+
+
+def export_rows(day: datetime, hours: int) -> list[Row]:
+    """Readings as the upstream generator lays them out, written by no code of ours."""
+    rows = []
+    for hour, device in itertools.product(range(hours), DEVICES):
+        start = day + timedelta(hours=hour)
+        times = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (start, start + timedelta(hours=1))]
+        for number, (measure, unit, value) in enumerate(MEASURES):
+            reading = value + hour + number
+            values = [*device, *times, "iLo", measure, unit, repr(reading)]
+            rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def write_csv(path: Path, rows: list[Row], columns: list[str] | None = None) -> None:
+    """A CSV in the upstream form: a bare header, quoted fields."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        file.write(",".join(columns or COLUMNS) + "\n")
+        writer = csv.DictWriter(file, columns or COLUMNS, quoting=csv.QUOTE_ALL)
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """An export in the upstream form: 3 devices, 4 hours, 24 readings in one CSV."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "README.md").write_text(FRONT_MATTER, encoding="utf-8")
+    lines = ["sn,model,product_id,location", *(",".join(device) for device in DEVICES)]
+    (folder / "inventory.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_csv(folder / "data-2026-11-01.csv", export_rows(datetime(2026, 11, 1, tzinfo=UTC), 4))
+    return folder

@@ -1,0 +1,146 @@
+"""What S3 and its settings can do wrong, in words that a person can act on."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from powerstage.errors import (
+    ObjectNotFoundError,
+    PowerstageError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    UsageError,
+)
+from powerstage.sim import EmbeddedS3, blind_to_aws
+from powerstage.store import FolderStore, MemoryStore, Store, is_local, open_store
+from powerstage.store.s3 import S3Store
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[S3Store, Stubber]]:
+    """A store whose server says what it is told to say."""
+    client: S3Client = boto3.client(
+        "s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stubber:
+        yield S3Store(client, "bucket", "feed"), stubber
+
+
+def test_a_dead_endpoint_is_named_with_a_fix() -> None:
+    """Nothing listens: the error says where, and what decides about it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with blind_to_aws(
+        {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+        }
+    ):
+        with pytest.raises(StoreUnavailableError, match=str(port)) as caught:
+            next(open_store("s3://bucket/feed").list(""))
+        assert "AWS_ENDPOINT_URL" in caught.value.fix
+        assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("verb", ["list", "get", "head", "put", "put_if_absent"])
+def test_a_missing_bucket_is_named_with_the_command_that_makes_it(
+    server: EmbeddedS3, verb: str
+) -> None:
+    """Every verb tells a missing bucket from a missing object."""
+    with blind_to_aws(server.environment()):
+        store = open_store("s3://no-such-bucket/feed")
+        calls = {
+            "list": lambda: next(store.list("")),
+            "get": lambda: store.get("a"),
+            "head": lambda: store.head("a"),
+            "put": lambda: store.put("a", b""),
+            "put_if_absent": lambda: store.put_if_absent("a", b""),
+        }
+        with pytest.raises(StoreRefusedError, match="no bucket no-such-bucket") as caught:
+            calls[verb]()
+        assert "aws s3 mb s3://no-such-bucket" in caught.value.fix
+
+
+def test_missing_credentials_say_what_to_set(server: EmbeddedS3) -> None:
+    """Which credentials, for what, and that a local S3 takes any."""
+    settings = server.environment()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del settings[name]
+    with blind_to_aws(settings), pytest.raises(StoreRefusedError, match="credentials") as caught:
+        next(open_store("s3://bucket/feed").list(""))
+    assert "AWS_ACCESS_KEY_ID=test" in caught.value.fix
+
+
+def test_a_profile_that_is_not_there_is_named(server: EmbeddedS3) -> None:
+    """A stale AWS_PROFILE is the user's to mend."""
+    settings = server.environment() | {"AWS_PROFILE": "gone"}
+    with blind_to_aws(settings), pytest.raises(StoreRefusedError, match="gone"):
+        open_store("s3://bucket/feed")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("ConditionalRequestConflict", 409, StoreUnavailableError),
+        ("InternalError", 500, StoreUnavailableError),
+        ("SlowDown", 503, StoreUnavailableError),
+        ("ExpiredToken", 400, StoreRefusedError),
+        ("AccessDenied", 403, StoreRefusedError),
+        ("InvalidAccessKeyId", 403, StoreRefusedError),
+    ],
+)
+def test_an_unknown_outcome_is_told_from_a_refusal(
+    stubbed: tuple[S3Store, Stubber], code: str, status: int, kind: type[PowerstageError]
+) -> None:
+    """409 and 5xx may have been carried out; 403 has not."""
+    store, stubber = stubbed
+    stubber.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(kind):
+        store.put_if_absent("commits/x", b"")
+
+
+def test_a_refusal_to_show_an_absent_object_means_absence(
+    stubbed: tuple[S3Store, Stubber],
+) -> None:
+    """Without s3:ListBucket on the key, S3 answers 403 where it means 404."""
+    store, stubber = stubbed
+    stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
+    stubber.add_response("list_objects_v2", {"Contents": []})
+    with pytest.raises(ObjectNotFoundError):
+        store.get("commits/x")
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://", "s3://Ab", "s3://ab", "https://x/y", "", "s3://bucket/../x"]
+)
+def test_a_url_that_names_nothing_is_refused_early(url: str) -> None:
+    """Before any request is made."""
+    with pytest.raises(UsageError):
+        open_store(url)
+
+
+def test_slashes_at_the_end_do_not_matter(feed_url: str) -> None:
+    """A feed is one place, however it is written."""
+    open_store(feed_url + "//").put("a", b"x")
+    assert b"".join(open_store(feed_url).get("a")) == b"x"
+
+
+def test_only_a_server_on_this_machine_is_local(feed_url: str, tmp_path: Path) -> None:
+    """Writing elsewhere must be allowed by name."""
+    elsewhere: Store = S3Store(
+        boto3.client("s3", endpoint_url="https://s3.eu-west-1.amazonaws.com"), "bucket"
+    )
+    assert [
+        is_local(store)
+        for store in (MemoryStore(), FolderStore(tmp_path), open_store(feed_url), elsewhere)
+    ] == [True, True, True, False]
