@@ -99,7 +99,18 @@ DEVICES = [
     ("8899000002", "HPE DX380 Gen10 8SFF CTO Svr", "P17640-B21", "DE-1"),
     ("8899000003", "HPE DL325 Gen10+ 24SFF CTO Svr", "P15535-B21", "WA-01"),
 ]
-COLUMNS = "sn,model,product_id,location,start_time,end_time,source,type,unit,value".split(",")
+COLUMNS = [
+    "sn",
+    "model",
+    "product_id",
+    "location",
+    "start_time",
+    "end_time",
+    "source",
+    "type",
+    "unit",
+    "value",
+]
 MEASURES = [("server cpu utilization", "%", 12.5), ("server power", "W", 180.25)]
 
 Row = dict[str, str]

@@ -94,8 +94,8 @@ ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
          {"value.finite"}),
         (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 2001 ELSE value END AS value) FROM clean",
          {"value.range"}),
-        ("SELECT * REPLACE (CASE WHEN type LIKE '%cpu%' THEN 100.5 ELSE value END AS value)"
-         " FROM clean", {"value.range"}),
+        (("SELECT * REPLACE (CASE WHEN type LIKE '%cpu%' THEN 100.5 ELSE value END AS value)"
+         " FROM clean"), {"value.range"}),
         (f"SELECT * REPLACE (CASE WHEN {ONE} THEN '%' ELSE unit END AS unit) FROM clean",
          {"unit.of_measure"}),
         (f"SELECT * REPLACE (CASE WHEN {ONE} THEN 'kW' ELSE unit END AS unit) FROM clean",
@@ -112,15 +112,15 @@ ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
         (f"SELECT * FROM clean WHERE NOT ({ONE})", {"grid.complete"}),
         ("SELECT * REPLACE (end_time + INTERVAL 1 SECOND AS end_time) FROM clean",
          {"reading.interval"}),
-        ("SELECT * REPLACE (start_time + INTERVAL 1 HOUR AS start_time,"
-         " end_time + INTERVAL 1 HOUR AS end_time) FROM clean",
+        (("SELECT * REPLACE (start_time + INTERVAL 1 HOUR AS start_time,"
+         " end_time + INTERVAL 1 HOUR AS end_time) FROM clean"),
          {"reading.in_period", "grid.complete"}),
-        ("SELECT * REPLACE (start_time + INTERVAL 90 SECOND AS start_time,"
-         " end_time + INTERVAL 90 SECOND AS end_time) FROM clean",
+        (("SELECT * REPLACE (start_time + INTERVAL 90 SECOND AS start_time,"
+         " end_time + INTERVAL 90 SECOND AS end_time) FROM clean"),
          {"reading.on_grid", "grid.complete"}),
         ("SELECT * REPLACE ('infinity'::TIMESTAMPTZ AS end_time) FROM clean", {"end_time.finite"}),
-        ("SELECT * REPLACE ('290000-01-01'::TIMESTAMPTZ AS start_time,"
-         " '200000-01-01 (BC)'::TIMESTAMPTZ AS end_time) FROM clean",
+        (("SELECT * REPLACE ('290000-01-01'::TIMESTAMPTZ AS start_time,"
+         " '200000-01-01 (BC)'::TIMESTAMPTZ AS end_time) FROM clean"),
          {"reading.interval", "reading.in_period", "grid.complete"}),
         ("SELECT * FROM clean WHERE false", {"grid.complete"}),
         ("SELECT * REPLACE (value::VARCHAR AS value) FROM clean", {"types.agreed"}),
@@ -129,7 +129,7 @@ ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
         ("SELECT * REPLACE (sn::BIGINT AS sn) FROM clean", {"types.agreed"}),
         ("SELECT * EXCLUDE (unit) FROM clean", {"columns.agreed"}),
         ("SELECT *, 1 AS rack FROM clean", {"columns.agreed"}),
-        ("SELECT * RENAME (value AS \"Value\") FROM clean", {"columns.agreed"}),
+        ('SELECT * RENAME (value AS "Value") FROM clean', {"columns.agreed"}),
     ],
 )  # fmt: skip
 def test_each_defect_is_seen_by_its_checks_alone(desk: Desk, query: str, ids: set[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from powerstage.checks import Checker, InputFile, compile_plan, run
+from powerstage.checks import Checker, InputFile, compile_plan
 from powerstage.checks.plan import Plan
 from powerstage.contract import Contract
 from powerstage.errors import WorkerError
@@ -76,7 +76,7 @@ def test_a_file_that_kills_two_workers_is_unreadable(
         started.append(command)
         return popen([sys.executable, "-c", dying], **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(run.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     with Checker() as checker:
         report = checker.check(plan, [file])
     assert [finding.check.id for finding in report.findings] == ["file.readable"]

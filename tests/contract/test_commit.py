@@ -36,7 +36,7 @@ COMMIT = Commit(
 )
 
 
-def edited(**changes: Any) -> bytes:
+def edited(**changes: object) -> bytes:
     """The commit's JSON with some fields changed, the identity kept."""
     record = json.loads(COMMIT.to_json())
     return json.dumps(record | changes).encode()
@@ -65,7 +65,7 @@ def test_a_commit_survives_json(feed: str, revision: int, digits: list[str], rea
 
 
 def test_a_shell_computes_the_identity() -> None:
-    """printf and sha256sum are all that a third party needs."""
+    """Printf and sha256sum are all that a third party needs."""
     lines = [
         "powerstage-delivery/1",
         "s3://bucket/feed",

@@ -14,6 +14,7 @@ class Unreliable(MemoryStore):
         self._plan = list(plan)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Act, lose the reply, or both."""
         step = self._plan.pop(0) if self._plan else "act"
         created = super().put_if_absent(key, body) if step.startswith("act") else False
         if step.endswith("lose"):

@@ -1,7 +1,7 @@
 """What S3 and its settings can do wrong, in words that a person can act on."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ def test_a_missing_bucket_is_named_with_the_command_that_makes_it(
     """Every verb tells a missing bucket from a missing object."""
     with blind_to_aws(server.environment()):
         store = open_store("s3://no-such-bucket/feed")
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "list": lambda: next(store.list("")),
             "get": lambda: store.get("a"),
             "head": lambda: store.head("a"),
