@@ -108,7 +108,10 @@ def consume(
         StoreUnavailableError, StoreRefusedError, WorkerError: no verdict on what is left; what
             was judged is recorded, and the next run goes on from there.
     """
-    check_name(name, "consumer")
+    try:
+        check_name(name, "consumer")
+    except RecordError as error:
+        raise UsageError(error.message, fix=f"--as: {error.fix}") from error
     found = discover(store)
     if not found.slots and not found.strays:
         raise NothingToJudgeError(

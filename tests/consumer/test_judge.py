@@ -1,0 +1,219 @@
+"""What the consumer makes of a feed that is not as it should be: just that, and nothing else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from powerstage.contract import CommitKey, ContractPin, InventoryPin, Slot, loads
+from powerstage.store import MemoryStore
+from tests.consumer.conftest import Feed, edited_json
+
+
+def test_a_clean_feed_is_accepted_whole(feed: Feed) -> None:
+    """25 deliveries, 288 readings, no finding, no gap, no stray."""
+    consumed = feed.consume()
+    assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}
+    assert len(consumed.judgements) == 25
+    rows = sum(j.report.rows for j in consumed.judgements if j.slot.dataset == "telemetry")
+    assert rows == 288
+    assert (consumed.gaps, consumed.strays, consumed.known) == ((), (), 0)
+    assert not [j for j in consumed.judgements if j.report.findings]
+
+
+def test_an_object_that_was_deleted_is_reported_as_just_that(feed: Feed) -> None:
+    """One delivery is unreadable, for want of one object; 24 are accepted."""
+    feed.delete(feed.commit().files[0].key)
+    assert feed.findings() == {str(feed.slot): ("unreadable", {"object.present"})}
+
+
+@pytest.mark.parametrize("position", [0, 4, 1_000, -1])
+def test_one_flipped_bit_is_reported_as_just_that(feed: Feed, position: int) -> None:
+    """Wherever it is: the size is right, the digest is not."""
+
+    def flip(body: bytes) -> bytes:
+        spoilt = bytearray(body)
+        spoilt[position] ^= 1
+        return bytes(spoilt)
+
+    feed.edit(feed.commit().files[0].key, flip)
+    assert feed.findings() == {str(feed.slot): ("unreadable", {"object.digest"})}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda body: body[:-1], lambda body: body + b"x", lambda body: b""],
+    ids=["cut", "longer", "empty"],
+)
+def test_an_object_of_another_size_is_reported_as_just_that(
+    feed: Feed, change: Callable[[bytes], bytes]
+) -> None:
+    """Cut short, longer, or empty."""
+    feed.edit(feed.commit().files[0].key, change)
+    assert feed.findings() == {str(feed.slot): ("unreadable", {"object.size"})}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.replace(b'"rows": 12', b'"rows": 13'),
+        lambda body: body.replace(b"telemetry", b"telemetri", 1),
+        lambda body: body[: len(body) // 2],
+        lambda body: b"",
+        lambda body: b"null",
+        lambda body: b"[" * 100_000,
+        lambda body: edited_json(body, surprise=1),
+        lambda body: edited_json(body, identity="0" * 64),
+        lambda body: body.replace(b'"files"', b'"files": [], "files"', 1),
+        lambda body: b" " * 2_000_000,
+    ],
+    ids=["rows", "name", "half", "empty", "null", "deep", "field", "identity", "twice", "large"],
+)
+def test_a_commit_edited_by_hand_is_reported_as_just_that(
+    feed: Feed, change: Callable[[bytes], bytes]
+) -> None:
+    """Its identity no longer fits, or it is no commit at all."""
+    before = feed.read(str(CommitKey(slot=feed.slot)))
+    feed.edit(str(CommitKey(slot=feed.slot)), change)
+    assert feed.read(str(CommitKey(slot=feed.slot))) != before
+    assert feed.findings() == {str(feed.slot): ("unreadable", {"commit.readable"})}
+
+
+@pytest.mark.parametrize("rows", [11, 13])
+def test_a_commit_that_lies_about_rows_is_rejected(feed: Feed, rows: int) -> None:
+    """The object is what was promised, what is in it is not."""
+    (file,) = feed.commit().files
+    feed.recommit_bytes(feed.read(file.key), rows=rows)
+    assert feed.findings() == {str(feed.slot): ("rejected", {"rows.as_committed"})}
+
+
+def test_a_commit_that_lies_about_size_is_unreadable(feed: Feed) -> None:
+    """The digest fits the object, the size does not."""
+    (file,) = feed.commit().files
+    feed.recommit_bytes(feed.read(file.key), bytes=file.bytes + 1)
+    assert feed.findings() == {str(feed.slot): ("unreadable", {"object.size"})}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body[: len(body) // 2],
+        lambda body: b"PAR1" + b"\xff" * 999 + b"PAR1",
+        lambda body: b"sn,model\n1,2\n",
+        lambda body: b"",
+    ],
+    ids=["cut", "noise", "csv", "empty"],
+)
+def test_a_file_that_was_broken_before_it_was_committed_is_unreadable(
+    feed: Feed, change: Callable[[bytes], bytes]
+) -> None:
+    """The transfer is sound, the Parquet file is not."""
+    feed.recommit_bytes(change(feed.read(feed.commit().files[0].key)))
+    assert feed.findings() == {str(feed.slot): ("unreadable", {"file.readable"})}
+
+
+def test_a_delivery_under_another_contract_is_rejected(feed: Feed) -> None:
+    """What it says is not what was agreed, whatever is in it."""
+    pin = ContractPin(name="power-telemetry", version="9.0.0", sha256="9" * 64)
+    feed.recommit(contract=pin)
+    assert feed.findings() == {str(feed.slot): ("rejected", {"contract.agreed"})}
+
+
+def test_a_delivery_that_refers_to_no_inventory_of_the_feed_is_rejected(feed: Feed) -> None:
+    """Its devices cannot be known."""
+    nowhere = Slot(dataset="inventory", period=feed.slot.period + timedelta(hours=1), revision=0)
+    feed.recommit(inventory=InventoryPin(slot=nowhere, identity="1" * 64))
+    assert feed.findings() == {str(feed.slot): ("rejected", {"inventory.accepted"})}
+
+
+def test_a_delivery_that_refers_to_another_inventory_is_rejected(feed: Feed) -> None:
+    """The slot is there, under another identity."""
+    feed.recommit(inventory=InventoryPin(slot=feed.inventory, identity="1" * 64))
+    assert feed.findings() == {str(feed.slot): ("rejected", {"inventory.accepted"})}
+
+
+def test_what_refers_to_an_unreadable_inventory_is_rejected(feed: Feed) -> None:
+    """All 24 periods say why, and where to look."""
+    feed.delete(feed.commit(feed.inventory).files[0].key)
+    found = feed.findings()
+    assert found.pop(str(feed.inventory)) == ("unreadable", {"object.present"})
+    assert list(found.values()) == [("rejected", {"inventory.accepted"})] * 24
+
+
+def test_a_revision_must_name_the_one_before_it(feed: Feed) -> None:
+    """A chain that does not fit is rejected; the revision before it stays."""
+    second = Slot(dataset="telemetry", period=feed.slot.period, revision=1)
+    feed.recommit(slot=second, supersedes="1" * 64)
+    assert feed.findings() == {str(second): ("rejected", {"commit.chain"})}
+
+
+def test_a_commit_under_the_key_of_another_slot_is_unreadable(feed: Feed) -> None:
+    """A copy in the wrong place speaks for no period."""
+    other = Slot(dataset="telemetry", period=feed.slot.period + timedelta(days=1), revision=0)
+    feed.store.put(str(CommitKey(slot=other)), feed.read(str(CommitKey(slot=feed.slot))))
+    assert feed.findings() == {str(other): ("unreadable", {"commit.readable"})}
+
+
+def test_damage_that_the_next_read_does_not_show_is_no_finding(feed: Feed) -> None:
+    """The wire was bad, not the object."""
+    bad = feed.commit().files[0].key
+
+    class Flaky(MemoryStore):
+        reads = 0
+
+        def get(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            """Half of the object, the first two times."""
+            if key == bad:
+                self.reads += 1
+                if self.reads <= 2:
+                    return iter([b"half"])
+            return super().get(key)
+
+    flaky = Flaky()
+    for key in feed.keys:
+        flaky.put(key, feed.read(key))
+    feed.store = flaky
+    assert feed.findings() == {}
+    assert flaky.reads == 3
+
+
+def test_missing_periods_are_found_between_the_first_and_the_last(feed: Feed) -> None:
+    """Two runs of them, each reported once."""
+    periods = feed.source.periods()
+    feed.delete(
+        *(
+            str(CommitKey(slot=Slot(dataset="telemetry", period=periods[n], revision=0)))
+            for n in (3, 9, 10, 23)
+        )
+    )
+    gaps = feed.consume().gaps
+    assert [(gap.first, gap.periods) for gap in gaps] == [(periods[3], 1), (periods[9], 2)]
+
+
+def test_what_stands_under_commits_and_is_none_is_named(feed: Feed) -> None:
+    """A stray is a finding about the feed, and blames no delivery."""
+    for key in ("commits/notes.txt", "commits/telemetry/2026-11-02T0530/r0.json"):
+        feed.store.put(key, b"x")
+    consumed = feed.consume()
+    assert consumed.strays == ("commits/notes.txt", "commits/telemetry/2026-11-02T0530/r0.json")
+    assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}
+
+
+def test_data_that_no_commit_names_is_not_read(feed: Feed) -> None:
+    """The leftovers of a killed producer are nobody's delivery."""
+    (file,) = feed.commit().files
+    feed.store.put(file.key.replace(file.sha256, "0" * 64), b"rubbish")
+    assert feed.findings() == {}
+
+
+def test_the_pinned_contract_counts_whatever_the_feed_says(feed: Feed) -> None:
+    """A looser contract in the feed does not loosen what was agreed."""
+    text = feed.source.contract.text
+    strict = loads(text.replace("maximum: 2000", "maximum: 1"), "strict")
+    assert strict.sha256 != feed.source.contract.sha256
+    judgements = feed.consume(contract=strict).judgements
+    assert {judgement.verdict for judgement in judgements} == {"rejected"}
+    assert {finding.check.id for j in judgements for finding in j.report.findings} == {
+        "contract.agreed",
+        "inventory.accepted",
+    }
