@@ -133,17 +133,22 @@ def write_csv(path: Path, rows: list[Row], columns: list[str] | None = None) -> 
     """A CSV in the upstream form: a bare header, quoted fields."""
     with path.open("w", newline="", encoding="utf-8") as file:
         file.write(",".join(columns or COLUMNS) + "\n")
-        writer = csv.DictWriter(file, columns or COLUMNS, quoting=csv.QUOTE_ALL)
+        writer = csv.DictWriter(file, columns or COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerows(rows)
+
+
+def write_upstream_export(folder: Path, hours: int) -> Path:
+    """An export in the upstream form: 3 devices, one CSV of so many hours, 6 readings each."""
+    folder.mkdir()
+    (folder / "README.md").write_text(FRONT_MATTER, encoding="utf-8")
+    lines = ["sn,model,product_id,location", *(",".join(device) for device in DEVICES)]
+    (folder / "inventory.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = export_rows(datetime(2026, 11, 1, tzinfo=UTC), hours)
+    write_csv(folder / "data-2026-11-01.csv", rows)
+    return folder
 
 
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
     """An export in the upstream form: 3 devices, 4 hours, 24 readings in one CSV."""
-    folder = tmp_path / "export"
-    folder.mkdir()
-    (folder / "README.md").write_text(FRONT_MATTER, encoding="utf-8")
-    lines = ["sn,model,product_id,location", *(",".join(device) for device in DEVICES)]
-    (folder / "inventory.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_csv(folder / "data-2026-11-01.csv", export_rows(datetime(2026, 11, 1, tzinfo=UTC), 4))
-    return folder
+    return write_upstream_export(tmp_path / "export", 4)
