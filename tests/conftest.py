@@ -133,7 +133,9 @@ def write_csv(path: Path, rows: list[Row], columns: list[str] | None = None) -> 
     """A CSV in the upstream form: a bare header, quoted fields."""
     with path.open("w", newline="", encoding="utf-8") as file:
         file.write(",".join(columns or COLUMNS) + "\n")
-        writer = csv.DictWriter(file, columns or COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer = csv.DictWriter(
+            file, columns or COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n"
+        )
         writer.writerows(rows)
 
 
