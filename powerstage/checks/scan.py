@@ -8,12 +8,19 @@ from typing import Any, Final, TypeAlias
 
 import duckdb
 
+from powerstage.checks import files
 from powerstage.engine import sql_name, sql_text
 
 SAMPLES_MAX: Final = 5
 TEXT_CHARACTERS_MAX: Final = 200
 NAMES_MAX: Final = 20
-_TYPE_NAMES: Final = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+# What a reader raises about a file; none of these is a fault of the engine.
+_COMPLAINTS: Final = (duckdb.Error, ValueError)
+_ENGINE_FAULTS: Final = (
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.OutOfMemoryException,
+)
 
 Job: TypeAlias = dict[str, Any]
 Outcome: TypeAlias = dict[str, Any]
@@ -32,15 +39,15 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
         for statement in plan["prepare"]:
             connection.execute(statement)
         outcomes += _scan(connection, job)
-    except (duckdb.InternalException, duckdb.FatalException, duckdb.OutOfMemoryException):
+    except _ENGINE_FAULTS:
         raise
-    except (duckdb.Error, UnicodeDecodeError) as error:
-        return unreadable(job, _clean(job, error))
+    except _COMPLAINTS as error:
+        return unreadable(job, error)
     rows = next(o["total"] for o in outcomes if o["id"] == plan["rows_check"]["id"])
     return {"outcomes": outcomes, "rows": rows}
 
 
-def unreadable(job: Job, detail: str) -> dict[str, Any]:
+def unreadable(job: Job, error: Exception) -> dict[str, Any]:
     """The answer for files that no reader can make sense of."""
     name = job["files"][0]["name"] if len(job["files"]) == 1 else ""
     outcome = _outcome(
@@ -48,7 +55,7 @@ def unreadable(job: Job, detail: str) -> dict[str, Any]:
         failed=1,
         total=len(job["files"]),
         samples=[_sample(name, 0, {})] if name else [],
-        detail=detail,
+        detail=_complaint(job, error),
     )
     return {"outcomes": [outcome], "rows": 0}
 
@@ -59,35 +66,35 @@ def paths(job: Job) -> list[str]:
 
 
 def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
-    plan, files = job["plan"], job["files"]
+    plan = job["plan"]
     agreed = dict(plan["columns"])
-    broken, columns, types = [], [], []
-    for file in files:
+    broken, complaints, columns, types = [], [], [], []
+    for file in job["files"]:
         try:
-            found = _columns(connection, file["path"], plan["format"])
+            found = files.columns(connection, file["path"], plan["format"])
             _refuse_long(connection, file, job)
-        except (duckdb.InternalException, duckdb.FatalException, duckdb.OutOfMemoryException):
+        except _ENGINE_FAULTS:
             raise
-        except (duckdb.Error, UnicodeDecodeError, _TooLongError) as error:
-            broken.append(_sample(file["name"], 0, {"reader": _clean(job, error)}))
+        except _COMPLAINTS as error:
+            broken.append(_sample(file["name"], 0, {}))
+            complaints.append(_complaint(job, error))
             continue
-        if wrong := _wrong_columns(found, agreed):
+        if wrong := _wrong_columns([name for name, _ in found], agreed):
             columns.append(_sample(file["name"], 0, wrong))
-        elif plan["format"] == "parquet" and (wrong := _wrong_types(found, agreed)):
+        elif plan["format"] == "parquet" and (wrong := _wrong_types(dict(found), agreed)):
             types.append(_sample(file["name"], 0, wrong))
-    total = len(files)
+    total = len(job["files"])
     return [
-        _outcome(plan["readable_check"], failed=len(broken), total=total, samples=broken),
+        _outcome(
+            plan["readable_check"],
+            failed=len(broken),
+            total=total,
+            samples=broken,
+            detail="; ".join(complaints[:SAMPLES_MAX]),
+        ),
         _outcome(plan["columns_check"], failed=len(columns), total=total, samples=columns),
         _outcome(plan["types_check"], failed=len(types), total=total, samples=types),
     ]
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, path: str, format_: str) -> dict[str, str]:
-    described = connection.execute(
-        f"DESCRIBE SELECT * FROM {_reader(path, format_, rows=False)}"
-    ).fetchall()
-    return {name: _TYPE_NAMES.get(type_, type_) for name, type_, *_ in described}
 
 
 def _refuse_long(connection: duckdb.DuckDBPyConnection, file: Job, job: Job) -> None:
@@ -97,19 +104,17 @@ def _refuse_long(connection: duckdb.DuckDBPyConnection, file: Job, job: Job) -> 
     query = f"SELECT num_rows FROM parquet_file_metadata({sql_text(file['path'])})"
     ((rows,),) = connection.execute(query).fetchall()
     if not 0 <= rows <= job["rows_max"]:
-        raise _TooLongError(f"the footer claims {rows} rows; at most {job['rows_max']} are read")
+        raise ValueError(f"the footer claims {rows} rows; at most {job['rows_max']} are read")
 
 
-class _TooLongError(Exception):
-    pass
-
-
-def _wrong_columns(found: dict[str, str], agreed: dict[str, str]) -> dict[str, str]:
+def _wrong_columns(found: list[str], agreed: dict[str, str]) -> dict[str, str]:
     wrong = {}
     if missing := [name for name in agreed if name not in found]:
         wrong["missing"] = _names(missing)
     if extra := [name for name in found if name not in agreed]:
         wrong["not agreed"] = _names(extra)
+    if doubled := [name for name in agreed if found.count(name) > 1]:
+        wrong["more than once"] = _names(doubled)
     return wrong
 
 
@@ -226,7 +231,7 @@ def _delivered_file(file: Job, plan: Job) -> str:
         f" {'NULL' if end is None else end}::BIGINT AS file_end"
     )
     names = [(sql_name(name), sql_name(f"raw:{name}"), type_) for name, type_ in plan["columns"]]
-    reader = _reader(file["path"], plan["format"])
+    reader = files.reader(file["path"], plan["format"], row_numbers=True)
     if plan["format"] == "parquet":
         columns = ", ".join(name for name, _, _ in names)
         return f"SELECT {place}, file_row_number + 1 AS row, {columns} FROM {reader}"
@@ -237,19 +242,8 @@ def _delivered_file(file: Job, plan: Job) -> str:
 
 
 def _inventory(job: Job) -> str:
-    return " UNION ALL ".join(
-        f"SELECT * FROM {_reader(file['path'], file['format'], rows=False)}"
-        for file in job["inventory"]
-    )
-
-
-def _reader(path: str, format_: str, *, rows: bool = True) -> str:
-    if format_ == "parquet":
-        numbered = ", file_row_number = true" if rows else ""
-        return f"read_parquet({sql_text(path)}, hive_partitioning = false{numbered})"
-    return (
-        f"read_csv({sql_text(path)}, header = true, all_varchar = true, delim = ',',"
-        " quote = '\"', escape = '\"', skip = 0, nullstr = '')"
+    return " UNION ALL BY NAME ".join(
+        f"SELECT * FROM {files.reader(file['path'], file['format'])}" for file in job["inventory"]
     )
 
 
@@ -278,9 +272,9 @@ def _sample(file: str, row: int, values: Mapping[str, object]) -> Job:
     return {"file": file, "row": row, "values": texts}
 
 
-def _clean(job: Job, error: Exception) -> str:
+def _complaint(job: Job, error: Exception) -> str:
     """The reader's complaint, with the names that people know for the files."""
-    words = str(error).split("\n\n", maxsplit=1)[0]
+    words = files.complaint(error)
     for file in job["files"]:
         words = words.replace(file["path"], file["name"])
-    return words[: 5 * TEXT_CHARACTERS_MAX]
+    return words

@@ -45,7 +45,7 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
     except (MemoryError, duckdb.OutOfMemoryException):
         os._exit(DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
-        return scan.unreadable(job, str(error)) | {"engine_is_broken": True}
+        return scan.unreadable(job, error) | {"engine_is_broken": True}
 
 
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:

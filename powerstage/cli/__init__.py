@@ -3,6 +3,8 @@
 Commands are imported when they are called: help must not wait for an engine.
 """
 
+import json
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -41,6 +43,15 @@ class _LazyGroup(click.Group):
         command = getattr(import_module(module), cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read our output has gone: nothing more to say, and to nobody. Left to
+            # itself, click ends with the code for a broken contract.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(INTERRUPTED)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -67,12 +78,9 @@ def main() -> NoReturn:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
+        _print_document(error.exit_code, error.format_message())
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output has gone: nothing more to say, and to nobody.
-        sys.stderr.close()
-        sys.exit(INTERRUPTED)
     except (KeyboardInterrupt, click.exceptions.Abort):
         _leave(INTERRUPTED, "interrupted")
     except Exception as error:
@@ -96,9 +104,22 @@ def _explain(error: Exception) -> tuple[int, str, str, str]:
     )
 
 
+def _print_document(code: int, message: str, cause: str = "", fix: str = "") -> None:
+    """Who asked for a document gets one, whatever happened."""
+    if "--json" not in sys.argv:
+        return
+    from powerstage.display.document import document
+
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    command = " ".join(words[: 2 if words[:1] == ["contract"] else 1])
+    error = {"message": message, "cause": cause, "fix": fix}
+    sys.stdout.write(json.dumps(document(command, code, error=error), indent=1) + "\n")
+
+
 def _leave(code: int, message: str, cause: str = "", fix: str = "") -> NoReturn:
     from powerstage.display.terminal import BAD, DIM, Terminal
 
+    _print_document(code, message, cause, fix)
     terminal = Terminal(sys.stderr)
     terminal.line(("error ", BAD), message)
     for name, text in (("cause", cause), ("fix", fix)):

@@ -90,7 +90,7 @@ def consume(
     "--inventory",
     "inventory_path",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="For a telemetry file: the inventory that it refers to.",
 )
 @contract_option
@@ -104,7 +104,7 @@ def validate(
     """
     contract = load_contract(contract_path)
     path = Path(target)
-    if not target.startswith("s3://") and not target.endswith(".json"):
+    if "://" not in target and not target.endswith(".json"):
         if path.is_file():
             _validate_file(path, contract, inventory_path, as_json=as_json)
         if not (path / "commits").is_dir():
@@ -143,7 +143,7 @@ def _validate_file(
 def _check_file(
     checker: Checker, contract: Contract, path: Path, inventory_path: Path | None
 ) -> Report:
-    """Take a file for the dataset whose columns it has, or misses least."""
+    """Take a file for telemetry, or for an inventory if it has just those columns."""
     file = [InputFile(path=path, name=path.name)]
     format_ = _format(path)
     inventory = [(inventory_path, _format(inventory_path))] if inventory_path else []
@@ -169,8 +169,11 @@ def _has_wrong_columns(report: Report) -> bool:
 
 
 def _validate_export(path: Path, contract: Contract | None, *, as_json: bool) -> None:
-    if not path.exists():
-        raise NothingToJudgeError(f"there is nothing at {path}", fix="name a file, folder or URL")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        raise NothingToJudgeError(
+            f"there is nothing {'in' if path.exists() else 'at'} {path}",
+            fix="name a file, a folder with an export or a feed in it, or a feed's URL",
+        )
     export = open_export(path, contract)
     with Checker() as checker:
         report = check_export(export, checker)
@@ -195,7 +198,9 @@ def _validate_feed(target: str, contract: Contract | None, *, as_json: bool) -> 
             on_judgement=lambda judgement: show_judgement(terminal, judgement),
         )
     if slot is not None and not consumed.judgements:
-        raise NothingToJudgeError(f"{slot} was not delivered to {feed}")
+        raise NothingToJudgeError(
+            f"{slot} was not delivered to {feed}", fix=f"powerstage status {feed}"
+        )
     show_consumed(terminal, consumed)
     code = _code(consumed, only=slot)
     leave(code, as_json, document("validate", code, target=target, **consumed_part(consumed)))
@@ -205,7 +210,8 @@ def _delivery(target: str) -> tuple[str, Slot | None]:
     """The feed, and the slot where the target is the URL of a commit."""
     if not target.endswith(".json"):
         return target, None
-    feed, _, key = target.rpartition("/commits/")
+    feed, _, key = target.rpartition("commits/")
+    feed = feed or "."
     try:
         named = parse_key(f"commits/{key}")
     except RecordError as error:
@@ -225,7 +231,7 @@ def _code(consumed: Consumed, only: Slot | None = None) -> int:
 
 def _format(path: Path) -> FileFormat:
     if path.suffix not in _SUFFIXES:
-        raise UsageError(f"{path} is neither .csv nor .parquet")
+        raise UsageError(f"{path} is neither .csv nor .parquet", fix="name a CSV or a Parquet file")
     return _SUFFIXES[path.suffix]
 
 

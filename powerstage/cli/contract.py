@@ -9,6 +9,7 @@ from powerstage.contract import Contract, default, front_matter, lint, load
 from powerstage.contract.load import DEFAULT_NAME, default_text, read_text
 from powerstage.display import document
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
+from powerstage.errors import UsageError
 
 _FILE = click.argument("file", type=click.Path(path_type=Path), required=False)
 
@@ -42,6 +43,8 @@ def lint_command(file: Path | None, *, as_json: bool) -> None:
 def show(file: Path | None, *, as_json: bool, text: bool) -> None:
     """Show what a contract says."""
     agreed = default() if file is None else load(file)
+    if text and as_json:
+        raise UsageError("--text does not go with --json", fix="ask for one of them")
     if text:
         click.echo(agreed.text, nl=False)
         return

@@ -81,7 +81,7 @@ def synth(
     terminal = results(as_json)
     if export_format is not None:
         if faults:
-            raise UsageError("--faults does not go with --export")
+            raise UsageError("--faults does not go with --export", fix="publish faults into a feed")
         write_export(source, Path(feed), "csv" if export_format == "csv" else "parquet")
         terminal.line(("✓ ", GOOD), f"an export of {len(source.periods())} periods in {feed}")
         leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))

@@ -38,18 +38,16 @@ class Lake:
 
     Args:
         folder: of the lake.
-        make: make it where it is not there yet.
+        make: make it, once something is to be written, where it is not there yet.
     """
 
     def __init__(self, folder: Path | str, *, make: bool = False) -> None:
         self.folder = Path(folder).absolute()
-        if make:
-            self._make()
-        elif not (self.folder / LEDGER_FILE).is_file():
+        if not make and not (self.folder / LEDGER_FILE).is_file():
             raise UsageError(
                 f"there is no lake in {folder}", fix=f"powerstage consume FEED --into {folder}"
             )
-        self.ledger = Ledger(self.folder / LEDGER_FILE)
+        self._ledger: Ledger | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
@@ -60,9 +58,18 @@ class Lake:
 
     def close(self) -> None:
         """Close the ledger and the connection behind the relations."""
-        self.ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
         if self._connection is not None:
             self._connection.close()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The record of what was judged."""
+        if self._ledger is None:
+            self._make()
+            self._ledger = Ledger(self.folder / LEDGER_FILE)
+        return self._ledger
 
     @property
     def contract(self) -> Contract | None:
@@ -108,6 +115,7 @@ class Lake:
     @contextmanager
     def at_work(self) -> Iterator[Path]:
         """Hold the lake for one consumer alone; yields an empty folder for fetched files."""
+        self._make()
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,6 +176,11 @@ class Lake:
         return [self.data_path(sha256) for _, files in exposed for sha256 in files]
 
     def _make(self) -> None:
+        if (self.folder / "commits").exists():
+            raise UsageError(
+                f"{self.folder} is a feed: it has commits in it",
+                fix="name another folder for the lake with --into",
+            )
         try:
             (self.folder / "data").mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -42,14 +42,14 @@ def lint(text: str, path: str) -> tuple[str, ...]:
 
 
 def read_text(path: Path) -> str:
-    """A contract file's text; ``UsageError`` where there is no readable UTF-8 file."""
+    """A file's text; ``UsageError`` where there is none to read, or it is not UTF-8."""
     try:
         return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise UsageError(
-            f"cannot read the contract {path}",
+            f"cannot read {path}",
             cause=error.strerror or str(error),
-            fix="name a contract file with --contract, or leave it out for the default",
+            fix="check the path and its permissions",
         ) from error
     except UnicodeDecodeError as error:
         raise ContractError(f"{path} is not UTF-8", problems=(f"{path}:1: {error}",)) from error

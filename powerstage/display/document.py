@@ -30,7 +30,6 @@ def contract_part(contract: Contract) -> dict[str, Any]:
 def report_part(report: Report) -> dict[str, Any]:
     """A report, check by check."""
     return {
-        "ok": report.ok,
         "rows": report.rows,
         "checks": [_check(result) for result in report.results],
     }

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from powerstage.checks import Checker, FileFormat, InputFile, Report, Window, compile_plan, merge
+from powerstage.checks.files import reader
 from powerstage.contract import Contract, default, front_matter, loads
 from powerstage.contract.load import read_text
 from powerstage.contract.model import DatasetName, ExportFiles
@@ -87,7 +88,9 @@ def open_export(folder: Path, contract: Contract | None = None) -> Export:
     telemetry = tuple(path for path in _all(folder, names.data) if path != inventory)
     for path in (inventory, *telemetry):
         if path.suffix not in _FORMATS:
-            raise UsageError(f"{path} is neither .csv nor .parquet")
+            raise UsageError(
+                f"{path} is neither .csv nor .parquet", fix="export CSV or Parquet files"
+            )
     if len({path.suffix for path in telemetry}) != 1:
         raise UsageError(f"{folder} mixes CSV and Parquet data files", fix="export one of them")
     return Export(folder=folder, contract=contract, inventory=inventory, telemetry=telemetry)
@@ -197,20 +200,15 @@ class ExportSource:
             # Links without characters that a glob would read as its own.
             for index, path in enumerate(paths):
                 Path(links, f"file{index}").symlink_to(path.resolve())
-            files = ", ".join(sql_text(f"{links}/file{index}") for index in range(len(paths)))
-            reader = (
-                f"read_parquet([{files}], hive_partitioning = false)"
-                if format_ == "parquet"
-                else f"read_csv([{files}], header = true, all_varchar = true, delim = ',',"
-                " quote = '\"', escape = '\"', skip = 0, nullstr = '', union_by_name = true)"
-            )
             columns = ", ".join(
                 f"CAST({sql_name(column.name)} AS {column.type}) AS {sql_name(column.name)}"
                 for column in self.contract.dataset(dataset).columns
             )
-            self._connection.execute(
-                f"CREATE TABLE {dataset} AS SELECT {columns} FROM {reader} {order}"
+            rows = " UNION ALL ".join(
+                f"SELECT {columns} FROM {reader(f'{links}/file{index}', format_)}"
+                for index in range(len(paths))
             )
+            self._connection.execute(f"CREATE TABLE {dataset} AS SELECT * FROM ({rows}) {order}")
 
 
 def _input(path: Path, contract: Contract) -> InputFile:
@@ -250,11 +248,14 @@ def _all(folder: Path, pattern: str) -> list[Path]:
 
 def _require_name(folder: Path, name: str) -> None:
     if not is_export_path(name):
-        raise UsageError(f"{name!r} is not the name of files in {folder}")
+        raise UsageError(
+            f"{name!r} is not the name of files in {folder}",
+            fix="name files of the export's own folder",
+        )
 
 
 def _nearest(folder: Path, name: str) -> str:
     names = sorted(path.name for path in folder.iterdir())
     near = get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
     there = f"; the folder holds {', '.join(near)}" if near else "; the folder is empty"
-    return f"correct the name in {README}{there}"
+    return f"give the file that name, or correct it in the front matter of {README}{there}"

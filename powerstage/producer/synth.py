@@ -22,6 +22,8 @@ from powerstage.producer.fleet import Fleet, fill
 from powerstage.producer.parquet import write_parquet
 
 DAYS_MAX: Final = 3_660
+_START_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_START_MAX: Final = datetime(9980, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 # Share of a device's amplitude by hour of the local day.
 _SHAPE: Final = (
@@ -54,6 +56,11 @@ def synthesise(
     if start.utcoffset() != timedelta():
         raise UsageError(f"start is {start}", fix="--start is a moment in UTC")
     start = start.astimezone(UTC)
+    if not _START_MIN <= start <= _START_MAX:
+        raise UsageError(
+            f"start is {start:%Y-%m-%dT%H:%MZ}",
+            fix=f"--start is from {_START_MIN:%Y} to {_START_MAX:%Y}",
+        )
     if period_of(start, contract.delivery_interval) != start:
         raise UsageError(
             f"start is {start:%Y-%m-%dT%H:%MZ}",

@@ -173,7 +173,8 @@ def test_a_finding_carries_the_sql_that_finds_its_rows(desk: Desk) -> None:
     (finding,) = desk.check().findings
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW reading AS FROM read_parquet('{desk.telemetry}')")
-        assert len(connection.execute(finding.check.sql).fetchall()) == finding.failed
+        rows = connection.execute(f"SELECT count(*) FROM ({finding.check.sql})").fetchall()
+    assert rows == [(finding.failed,)]
 
 
 def test_a_silent_device_is_named_with_its_intervals(
@@ -263,8 +264,14 @@ def test_a_footer_that_claims_millions_is_not_believed(
 
 def test_strings_from_outside_are_only_strings(desk: Desk) -> None:
     """Quotes, SQL, control characters and a megabyte in a serial number do no harm."""
-    for evil in ("'; DROP TABLE device; --", "a\u0000b", "\u202egnp", "x" * 1_000_000, "💥"):
-        desk.spoil(f"SELECT * REPLACE ($${evil}$$ AS sn) FROM clean")
+    for evil in (
+        "$$'; DROP TABLE device; --$$",
+        "concat('a', chr(0), 'b')",
+        "$$\u202egnp$$",
+        "repeat('x', 1000000)",
+        "$$💥$$",
+    ):
+        desk.spoil(f"SELECT * REPLACE ({evil} AS sn) FROM clean")
         report = desk.check()
         assert {"sn.in_inventory", "grid.complete"} <= found(report)
         (finding,) = (f for f in report.findings if f.check.id == "sn.in_inventory")

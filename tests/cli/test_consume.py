@@ -197,6 +197,13 @@ def test_validate_of_a_delivery_leaves_the_others_alone(powerstage: Run, feed: P
     assert verdicts(json.loads(done.stdout)) == {SLOTS[0]: "accepted", SLOTS[3]: "accepted"}
 
 
+def test_validate_takes_a_commit_from_within_its_feed(powerstage: Run, feed: Path) -> None:
+    """Who stands in the feed's folder names the commit as ``ls`` shows it."""
+    done = powerstage("validate", f"commits/{SLOTS[2]}.json", cwd=feed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"✓ {SLOTS[2]} accepted" in done.stdout
+
+
 def test_validate_of_a_delivery_that_is_not_there(powerstage: Run, feed: Path) -> None:
     """A period that was never delivered is nothing to judge: 4, by its name."""
     done = powerstage("validate", feed / "commits/telemetry/2026-11-01T0900/r000000.json")

@@ -150,6 +150,7 @@ def test_the_version_is_that_of_the_package(powerstage: Run) -> None:
         ("consume {feed}", "Missing option '--into'"),
         ("synth {tmp}/new --devices few", "'few' is not a valid integer"),
         ("synth {tmp}/new --start noon", "'noon' does not match"),
+        ("validate {data} --inventory {tmp}/none.csv", "does not exist"),
     ],
 )
 def test_a_wrong_command_line_is_usage(
@@ -170,18 +171,25 @@ def test_a_wrong_command_line_is_usage(
         (2, "synth {tmp}/new --devices 0", "--devices is from 1"),
         (2, "synth {tmp}/new --faults gremlin", "choose from: clock_skew"),
         (2, "synth {tmp}/new --contract {broken}", "broken.yaml:"),
+        (2, "synth {tmp}/new --start 9999-12-31", "--start is from 1970"),
+        (2, "synth {tmp}/new --start 0001-01-01", "--start is from 1970"),
         (2, "synth {tmp}/new --contract {tmp}/none.yaml", "No such file"),
+        (2, "synth {tmp}/new --export csv --faults nan_value", "publish faults into a feed"),
+        (2, "contract import {tmp}/none.md", "No such file"),
         (2, "synth gs://bucket/feed", "s3://bucket/prefix or a folder"),
         (2, "publish {feed} {tmp}/new", "powerstage validate"),
         (2, "publish {tmp}/none {tmp}/new", "there is no folder"),
         (2, "consume {feed} --into {tmp}/lake --contract {broken}", "broken.yaml:"),
+        (2, "consume {feed} --into {feed}", "is a feed"),
         (2, "validate {feed}/commits/x.json", "FEED/commits/telemetry/"),
+        (2, "validate http://host/feed", "s3://bucket/prefix or a folder"),
         (3, "synth {file} --devices 1", "Not a directory"),
         (3, "synth {file}/new --devices 1 --export csv", "Not a directory"),
         (3, "consume {feed} --into {file}", "--into"),
         (4, "consume {empty} --into {tmp}/lake", "there is no delivery in"),
         (4, "status {empty}", "there is no delivery in"),
         (4, "validate {tmp}/none", "there is nothing at"),
+        (4, "validate {empty}", "there is nothing in"),
     ],
 )
 def test_an_error_has_a_code_and_a_way_out(
@@ -193,6 +201,28 @@ def test_an_error_has_a_code_and_a_way_out(
     assert SHAPE.fullmatch(done.stderr)
     assert words in done.stderr
     assert done.stdout == ""
+    assert not places["tmp"].joinpath("new").exists()
+    assert not places["tmp"].joinpath("lake").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "command", "words"),
+    [
+        ("status {empty} --json", "status", "there is no delivery in"),
+        ("contract show {broken} --json", "contract show", "that can be worked with"),
+        ("contract show --text --json", "contract show", "--text does not go with --json"),
+        ("synth --json", "synth", "Missing argument"),
+    ],
+)
+def test_an_error_is_a_document_too(
+    powerstage: Run, places: dict[str, Path], line: str, command: str, words: str
+) -> None:
+    """With ``--json``, what happened is on standard output in the frame of every document."""
+    done = powerstage(*words_of(line, places))
+    found = json.loads(done.stdout)
+    assert (found["command"], found["ok"]) == (command, False)
+    assert found["exit_code"] == done.returncode > 0
+    assert words in found["error"]["message"]
 
 
 def test_a_dead_endpoint_is_the_environment(powerstage: Run, tmp_path: Path) -> None:
@@ -302,7 +332,6 @@ def test_json_sends_the_words_to_stderr(
 @pytest.mark.parametrize(
     "line",
     [
-        "--help",
         "contract show --text",
         "contract show --json",
         "validate {feed}",
@@ -310,7 +339,7 @@ def test_json_sends_the_words_to_stderr(
     ],
 )
 def test_a_reader_that_has_gone_is_no_error(places: dict[str, Path], line: str) -> None:
-    """``| head`` may close the pipe: there is nothing on stderr about it."""
+    """``| head`` may close the pipe: it is no verdict, and there is no word about it."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
@@ -323,7 +352,7 @@ def test_a_reader_that_has_gone_is_no_error(places: dict[str, Path], line: str) 
         cwd=ROOT,
     )
     os.close(write_end)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_two_consumers_at_one_lake_do_not_mix(feed: Feed, tmp_path: Path) -> Non
     """The second is told to wait."""
     with Lake(tmp_path / "lake", make=True) as lake, lake.at_work():  # noqa: SIM117
         with (
-            Lake(tmp_path / "lake") as second,
+            Lake(tmp_path / "lake", make=True) as second,
             pytest.raises(EnvironmentFailedError, match="another consumer is at work"),
         ):
             consume(feed.store, second, clock=clock)
