@@ -1,0 +1,68 @@
+"""What the README shows is what happens: its commands, its Python, its sample."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Run
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of one language, in order; of none with ``""``."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
+
+
+def local_commands() -> list[list[str]]:
+    """Every call of powerstage that needs neither S3 nor the demo's minute."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    calls = [shlex.split(line, comments=True) for line in lines if line.startswith("powerstage ")]
+    return [call[1:] for call in calls if "s3://" not in str(call) and call[1] != "demo"]
+
+
+def test_the_commands_of_the_readme_work_in_their_order(powerstage: Run, tmp_path: Path) -> None:
+    """Typed one after the other in a clone, each ends with 0."""
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    commands = local_commands()
+    assert len(commands) >= 5
+    for command in commands:
+        done = powerstage(*command, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), command
+
+
+def test_the_python_of_the_readme_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The producer's five lines publish what the consumer's five lines count."""
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - that is the test
+    assert capsys.readouterr().out.startswith(f"{20 * 2 * 24} ")
+
+
+def test_the_sample_export_is_what_synth_writes(powerstage: Run, tmp_path: Path) -> None:
+    """The files in ``data`` come from one command, which anybody can run again."""
+    command = ["synth", tmp_path / "new", "--export", "csv", "--devices", "5", "--days", "1"]
+    assert powerstage(*command).returncode == 0
+    old = {path.name: path.read_bytes() for path in (ROOT / "data/sample-export").iterdir()}
+    new = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
+    assert new == old
+
+
+def test_the_demo_of_the_readme_is_what_it_prints(powerstage: Run, tmp_path: Path) -> None:
+    """Line by line, but for ports, seconds, and bytes, which DuckDB's version decides."""
+
+    def steady(text: str) -> list[str]:
+        text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
+        text = re.sub(r" +\d+\.\d s  ", " SECONDS ", text)
+        return re.sub(r"[\d,]+ bytes", "BYTES", text).rstrip().splitlines()
+
+    done = powerstage("demo", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = next(block for block in blocks("") if block.startswith("powerstage demo"))
+    assert steady(done.stdout) == steady(shown)
