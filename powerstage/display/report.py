@@ -47,16 +47,23 @@ def show_judgement(terminal: Terminal, judgement: Judgement) -> None:
     """One delivery and its verdict, with the findings that led to it."""
     style = _STYLES[judgement.verdict]
     mark = "✓ " if judgement.verdict == "accepted" else "✗ "
-    terminal.line(
+    findings = judgement.report.findings
+    head: tuple[Span, ...] = (
         (mark, style),
         (str(judgement.slot), BOLD),
         " ",
         (judgement.verdict, style),
-        (f"   {_counts(judgement.report)} · {judgement.report.rows:,} rows", DIM),
     )
-    for finding in judgement.report.findings:
+    if len(findings) == 1 and not findings[0].samples:
+        # One line is enough, and a broken inventory breaks many deliveries.
+        (finding,) = findings
+        words = finding.detail or finding.check.words
+        terminal.line(*head, f"   {words}", (f"   check {finding.check.id}", DIM))
+        return
+    terminal.line(*head, (f"   {_counts(judgement.report)} · {judgement.report.rows:,} rows", DIM))
+    for finding in findings:
         show_finding(terminal, finding)
-    if judgement.report.findings:
+    if findings:
         terminal.line("")
 
 

@@ -1,6 +1,6 @@
 """What the producer sees of a feed: its deliveries, the verdicts on them, what is missing."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from powerstage.contract import CommitKey, Receipt, ReceiptKey, Slot, loads, parse_key
@@ -58,14 +58,14 @@ def status(store: Store) -> FeedStatus:
         # Listed in order: a higher judgement replaces a lower one.
         if isinstance(key, ReceiptKey):
             latest[key.slot, key.consumer] = key
-    receipts = [receipt for key in latest.values() if (receipt := _receipt(store, key))]
+    receipts: dict[Slot, list[Receipt]] = defaultdict(list)
+    for key in latest.values():
+        if receipt := _receipt(store, key):
+            receipts[key.slot].append(receipt)
     return FeedStatus(
         feed=store.url,
         deliveries=tuple(
-            DeliveryStatus(
-                slot=slot, receipts=tuple(found for found in receipts if found.slot == slot)
-            )
-            for slot in slots
+            DeliveryStatus(slot=slot, receipts=tuple(receipts[slot])) for slot in slots
         ),
         consumers=tuple(sorted({consumer for _, consumer in latest})),
         gaps=_gaps(store, slots),
@@ -83,10 +83,13 @@ def _keys(store: Store, prefix: str) -> "list[object]":
 
 
 def _receipt(store: Store, key: ReceiptKey) -> Receipt | None:
+    """The receipt under a key; None if it is malformed, or says that it belongs elsewhere."""
     try:
-        return Receipt.from_json(read(store, str(key), RECORD_BYTES_MAX))
+        receipt = Receipt.from_json(read(store, str(key), RECORD_BYTES_MAX))
     except RecordError:
         return None
+    named = ReceiptKey(consumer=receipt.consumer, slot=receipt.slot, judgement=receipt.judgement)
+    return receipt if named == key else None
 
 
 def _gaps(store: Store, slots: list[Slot]) -> tuple[Gap, ...] | None:
