@@ -13,8 +13,9 @@ from powerstage.engine import KNOWN_ANSWERS, connect, sql_name, sql_text
 ALL_BITS = 2**64 - 1
 UBIGINTS = st.lists(st.integers(0, ALL_BITS), min_size=1, max_size=50)
 # What UTF-8 can say: a lone half of a pair is no text.
-TEXTS = st.text(st.characters(codec="utf-8")) | st.sampled_from(
-    ["'; DROP TABLE device; --", "''", '"', '""', "a\0b", "\\", "\\'", "$$", "?", "$1", "💥"]
+# All but NUL, which no contract may hold, and which ends a statement in DuckDB 1.
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.sampled_from(
+    ["'; DROP TABLE device; --", "''", '"', '""', "\\", "\\'", "$$", "?", "$1", "💥"]
 )
 
 

@@ -125,7 +125,7 @@ def kept(folder: Path) -> tuple[object, ...]:
     with Lake(folder) as lake:
         entries = lake.ledger.entries()
         assert lake.ledger.unsent_receipts() == []
-        sums = lake.telemetry().aggregate("count(*), sum(value), min(start_time)").fetchall()
+        sums = lake.telemetry().aggregate("count(*), sum(value), epoch(min(start_time))").fetchall()
     files = sorted(path.name for path in (folder / "data").iterdir())
     assert not list(folder.glob(".incoming-*"))
     return entries, sums, files

@@ -4,6 +4,7 @@ Anchors, tags and doubled keys are refused: a contract is read by people and mus
 what it seems to say.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ import yaml
 from powerstage.errors import ContractError
 
 TEXT_BYTES_MAX: Final = 1024 * 1024
+_CONTROL: Final = re.compile(r"[^\t\n\r -~\x80-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +113,13 @@ class Reader:
         """A text; the default where it is absent or wrong."""
         if tree is None:
             return default
-        if isinstance(tree, Scalar) and isinstance(tree.value, str) and tree.value:
-            return tree.value
-        self.complain(tree.line, f"{what} is a text{_quoting_hint(tree)}")
-        return default
+        if not isinstance(tree, Scalar) or not isinstance(tree.value, str) or not tree.value:
+            self.complain(tree.line, f"{what} is a text{_quoting_hint(tree)}")
+            return default
+        if _CONTROL.search(tree.value):
+            self.complain(tree.line, f"{what} has control characters in it")
+            return default
+        return tree.value
 
     def choice(self, tree: Tree | None, what: str, known: Sequence[str]) -> str:
         """A text out of a few; the first of them where it is absent or wrong."""
