@@ -1,0 +1,251 @@
+"""The demo as a function: it says ok only when every fault was caught and nothing else blamed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from powerstage.contract import Contract, Slot, loads
+from powerstage.errors import UsageError
+from powerstage.faults import PlannedFault, plan_faults
+from powerstage.producer import MockSource, publish, synthesise
+from powerstage.sim.demo import (
+    DEFAULT_FAULTS,
+    START,
+    DemoOptions,
+    DemoResult,
+    prepare_folder,
+    run_demo,
+)
+from powerstage.store import FolderStore, MemoryStore, Store, read
+from tests.conftest import clock
+
+Play = Callable[..., DemoResult]
+
+
+DAYS = 6
+
+
+@pytest.fixture(scope="module")
+def daily(contract: Contract) -> Contract:
+    """One delivery a day: few periods are enough for most of these tests."""
+    text = contract.text.replace("value: 1\n    unit: h", "value: 1\n    unit: d")
+    return loads(text, "daily")
+
+
+@pytest.fixture
+def fleet(daily: Contract) -> MockSource:
+    """What the demo of these tests synthesises: 2 devices over six days."""
+    return synthesise(daily, devices=2, start=START, days=DAYS, seed=7)
+
+
+@pytest.fixture
+def play(daily: Contract, tmp_path: Path) -> Play:
+    """Play a demo of 2 devices over six days, with some faults, in some store."""
+
+    def played(*faults: str, store: Store | None = None) -> DemoResult:
+        options = DemoOptions(
+            contract=daily,
+            devices=2,
+            days=DAYS,
+            seed=7,
+            faults=faults,
+            folder=tmp_path / "demo",
+        )
+        return run_demo(options, store or MemoryStore(), clock=clock, on_stage=lambda *_: None)
+
+    return played
+
+
+def planned(fleet: MockSource, *faults: str) -> tuple[PlannedFault, ...]:
+    """The plan that the demo makes."""
+    return plan_faults(fleet, faults, seed=7)
+
+
+def objects(store: Store) -> dict[str, bytes]:
+    """Everything in a store."""
+    return {info.key: read(store, info.key, 10_000_000) for info in store.list("")}
+
+
+def test_the_default_faults_are_all_caught(contract: Contract, tmp_path: Path) -> None:
+    """Thirteen of thirteen, nothing clean is blamed; truth and feed are kept in the folder."""
+    store, stages = FolderStore(tmp_path / "bucket"), list[str]()
+    options = DemoOptions(
+        contract=contract,
+        devices=2,
+        days=1,
+        seed=7,
+        faults=DEFAULT_FAULTS,
+        folder=tmp_path / "demo",
+    )
+    result = run_demo(
+        options,
+        store,
+        clock=clock,
+        on_stage=lambda name, words: stages.append(f"{name}: {words}"),
+    )
+    assert [outcome.is_caught for outcome in result.outcomes] == [True] * 13
+    assert (result.ok, result.blamed, result.clean_deliveries) == (True, (), 12)
+    truth = json.loads((tmp_path / "demo" / "truth.json").read_bytes())
+    assert truth["faults"] == [outcome.planned.to_json() for outcome in result.outcomes]
+    assert objects(FolderStore(tmp_path / "demo" / "feed")) == objects(store)
+    names = [stage.split(":")[0] for stage in stages]
+    assert names == ["synthesise", "publish", "consume", "keep a copy"]
+    assert stages[2] == "consume: 12 accepted, 9 rejected, 3 unreadable"
+
+
+def test_without_faults_nothing_is_found(play: Play) -> None:
+    """Six periods and an inventory: no finding, no gap, no stray."""
+    result = play()
+    assert (result.ok, result.outcomes, result.blamed) == (True, (), ())
+    assert result.clean_deliveries == len(result.published) == 7
+    assert not [j for j in result.consumed.judgements if j.report.findings]
+    assert (result.consumed.gaps, result.consumed.strays) == ((), ())
+
+
+class Healing(MemoryStore):
+    """A store that puts right what was spoilt on the way to it."""
+
+    def __init__(self, whole: dict[str, bytes]) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def put(self, key: str, body: bytes | Path) -> None:
+        """Write the bytes that the key names."""
+        super().put(key, self._whole.get(key, body))
+
+
+class Spoiling(MemoryStore):
+    """A store that flips a bit of one object, or loses a key, whatever is put there."""
+
+    def __init__(self, *, flip: str = "", lose: str = "") -> None:
+        super().__init__()
+        self._flip, self._lose = flip, lose
+
+    def put(self, key: str, body: bytes | Path) -> None:
+        """Write an object: its last bit flipped, or not at all."""
+        content = bytearray(body if isinstance(body, bytes) else body.read_bytes())
+        if key == self._flip:
+            content[-1] ^= 1
+        if key != self._lose:
+            super().put(key, bytes(content))
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Say that a record was written, and lose it."""
+        return True if key == self._lose else super().put_if_absent(key, body)
+
+
+@pytest.fixture
+def clean(fleet: MockSource) -> MemoryStore:
+    """The feed of the demo without any fault, as another producer run left it."""
+    store = MemoryStore()
+    publish(fleet, store, clock=clock)
+    return store
+
+
+def data_key(store: MemoryStore, slot: Slot) -> str:
+    """The key of the one data file of a delivery."""
+    commit = json.loads(read(store, f"commits/{slot}.json", 10_000_000))
+    key: str = commit["files"][0]["key"]
+    return key
+
+
+def inner(fleet: MockSource, *faults: str) -> Slot:
+    """A delivery without a fault, neither the first nor the last."""
+    taken = {fault.period for fault in planned(fleet, *faults)}
+    period = next(period for period in fleet.periods()[1:-1] if period not in taken)
+    return Slot(dataset="telemetry", period=period)
+
+
+def test_a_fault_that_was_healed_is_not_caught(play: Play, clean: MemoryStore) -> None:
+    """The delivery is accepted, and the demo says that it missed a fault."""
+    result = play("flipped_byte", "cut_object", store=Healing(objects(clean)))
+    assert [(outcome.is_caught, outcome.came_of_it) for outcome in result.outcomes] == [
+        (False, "accepted"),
+        (False, "accepted"),
+    ]
+    assert (result.ok, result.blamed) == (False, ())
+
+
+def test_a_missing_period_that_is_there_is_not_caught(play: Play, clean: MemoryStore) -> None:
+    """Somebody delivered it: there is no gap to report."""
+    result = play("missing_hour", store=clean)
+    (outcome,) = result.outcomes
+    assert (outcome.is_caught, outcome.came_of_it, result.ok) == (False, "not noticed", False)
+
+
+def test_a_fault_that_another_hides_is_not_caught(
+    play: Play, fleet: MockSource, tmp_path: Path
+) -> None:
+    """A refusal for another reason, with another verdict, is not the one that was promised."""
+    store = FolderStore(tmp_path / "first")
+    play("nan_value", "null_value", store=store)
+    nan, _ = planned(fleet, "nan_value", "null_value")
+    commit = read(store, f"commits/telemetry/{nan.period:%Y-%m-%dT%H%M}/r000000.json", 10_000)
+    spoilt = Spoiling(lose=json.loads(commit)["files"][0]["key"])
+    first, second = play("nan_value", "null_value", store=spoilt).outcomes
+    assert (first.is_caught, first.came_of_it) == (False, "unreadable")
+    assert first.caught_by == "object.present"
+    assert (second.is_caught, second.came_of_it) == (True, "rejected")
+
+
+def test_a_clean_delivery_that_was_damaged_is_blamed(
+    play: Play, fleet: MockSource, clean: MemoryStore
+) -> None:
+    """The fault was caught all the same, but the demo is not ok."""
+    slot = inner(fleet, "nan_value")
+    result = play("nan_value", store=Spoiling(flip=data_key(clean, slot)))
+    assert (result.ok, result.outcomes[0].is_caught) == (False, True)
+    assert result.blamed == (f"{slot}: object.digest",)
+
+
+def test_a_clean_delivery_that_was_lost_is_blamed(play: Play, fleet: MockSource) -> None:
+    """Its period is called missing, although nobody planned it."""
+    slot = inner(fleet)
+    result = play(store=Spoiling(lose=f"commits/{slot}.json"))
+    assert (result.ok, result.blamed) == (False, ("2026-11-03T00:00Z was called missing",))
+
+
+def test_a_stray_among_the_commits_is_blamed(play: Play) -> None:
+    """No demo writes one."""
+    store = MemoryStore()
+    store.put("commits/notes.txt", b"x")
+    result = play(store=store)
+    assert (result.ok, result.blamed) == (False, ("commits/notes.txt was called a stray",))
+
+
+def test_a_wrong_fault_leaves_the_last_demo_alone(play: Play, tmp_path: Path) -> None:
+    """What cannot be played is refused before the folder is touched."""
+    (tmp_path / "demo" / "feed").mkdir(parents=True)
+    with pytest.raises(UsageError, match="no fault 'gremlin'"):
+        play("gremlin")
+    assert (tmp_path / "demo" / "feed").is_dir()
+
+
+@pytest.mark.parametrize("stranger", ["thesis.txt", ".git", "feed2"])
+def test_a_folder_with_a_strangers_file_is_refused(tmp_path: Path, stranger: str) -> None:
+    """It is named, and neither it nor what an earlier demo left is touched."""
+    for name in ("truth.json", stranger, "feed/commits/x.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    with pytest.raises(UsageError, match=f"no demo wrote: {stranger}$") as caught:
+        prepare_folder(tmp_path)
+    assert "--into" in caught.value.fix
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_the_folder_of_an_earlier_demo_is_emptied(play: Play, tmp_path: Path) -> None:
+    """Feed, lake and truth of the last demo make room for the next."""
+    play()
+    folder = tmp_path / "demo"
+    assert sorted(path.name for path in folder.iterdir()) == ["feed", "lake", "truth.json"]
+    prepare_folder(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_is_made_where_there_is_none(tmp_path: Path) -> None:
+    """With those above it."""
+    prepare_folder(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
