@@ -235,8 +235,11 @@ def _delivered_file(file: Job, plan: Job) -> str:
     if plan["format"] == "parquet":
         columns = ", ".join(name for name, _, _ in names)
         return f"SELECT {place}, file_row_number + 1 AS row, {columns} FROM {reader}"
+    # nullif keeps DuckDB 2 from pushing the cast into the CSV reader, where one bad value
+    # makes the whole file unreadable.
     columns = ", ".join(
-        f"TRY_CAST({name} AS {type_}) AS {name}, {name} AS {raw}" for name, raw, type_ in names
+        f"TRY_CAST(nullif({name}, '') AS {type_}) AS {name}, {name} AS {raw}"
+        for name, raw, type_ in names
     )
     return f"SELECT {place}, row_number() OVER () AS row, {columns} FROM {reader}"
 

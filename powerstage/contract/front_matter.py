@@ -33,8 +33,9 @@ _UPDATE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontMatter:
-    """What the head of an export's README says; ``unit`` is sec, min, hr or day."""
+    """What the head of an export's README says; ``update_unit`` is sec, min, hr or day."""
 
+    path: str
     customer_id: str
     devices: str
     data: str
@@ -63,6 +64,7 @@ def parse(text: str, path: str) -> FrontMatter:
     if update is not None and match is None:
         reader.complain(update.line, "update is a number and a unit: 15 min, 1 hr, 1 day")
     front = FrontMatter(
+        path=path,
         customer_id=_word(reader, entry.get("glcp_customer_id"), "glcp_customer_id"),
         devices=reader.text(entry.get("devices"), "devices"),
         data=reader.text(entry.get("data"), "data"),
@@ -98,7 +100,15 @@ def to_contract(front: FrontMatter, base: str | None = None) -> str:
         places[_find(tree, "description", "purpose")] = _block(front.body)
     for place in sorted(places, key=lambda place: place.start, reverse=True):
         text = text[: place.start] + places[place] + text[place.end :]
-    loads(text, DEFAULT_NAME)
+    try:
+        loads(text, DEFAULT_NAME)
+    except ContractError as error:
+        # The base is sound and its lines are not the reader's: what is wrong came from the README.
+        words = (problem.partition(": ")[2] for problem in error.problems)
+        raise ContractError(
+            f"the front matter of {front.path} does not go with the contract",
+            problems=tuple(f"{front.path}:1: {text}" for text in words),
+        ) from error
     return text
 
 

@@ -75,7 +75,8 @@ def open_export(folder: Path, contract: Contract | None = None) -> Export:
             fix=f"powerstage validate {folder}, or consume it",
         )
     readme = folder / README
-    text = read_text(readme) if readme.is_file() else ""
+    # A byte order mark is what some editors put before the first line.
+    text = read_text(readme).removeprefix("\ufeff") if readme.is_file() else ""
     if text.startswith("---"):
         front = front_matter.parse(text, str(readme))
         names = ExportFiles(devices=front.devices, data=front.data)
@@ -122,12 +123,13 @@ def named_window(path: Path, interval: timedelta) -> Window | None:
         start = datetime.fromisoformat(match["date"]).replace(
             hour=int(match["hour"] or 0), minute=int(match["minute"] or 0), tzinfo=UTC
         )
-    except ValueError:
+        length = timedelta(days=1)
+        if match["hour"]:
+            length = interval if match["minute"] else max(interval, timedelta(hours=1))
+        return Window(start=start, end=start + length)
+    except (ValueError, OverflowError):
+        # No such day, or the last that there is.
         return None
-    length = timedelta(days=1)
-    if match["hour"]:
-        length = interval if match["minute"] else max(interval, timedelta(hours=1))
-    return Window(start=start, end=start + length)
 
 
 class ExportSource:
@@ -258,4 +260,5 @@ def _nearest(folder: Path, name: str) -> str:
     names = sorted(path.name for path in folder.iterdir())
     near = get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
     there = f"; the folder holds {', '.join(near)}" if near else "; the folder is empty"
-    return f"give the file that name, or correct it in the front matter of {README}{there}"
+    readme = f", or correct it in the front matter of {README}" if README in names else ""
+    return f"give the file that name{readme}{there}"

@@ -70,21 +70,23 @@ def _copy(
     timezone: str,
 ) -> None:
     names = ", ".join(sql_text(str(path)) for path in paths)
-    rows = f"read_parquet([{names}])"
+    rows = f"read_parquet([{names}]) AS kept"
     if target.suffix == ".parquet":
         key = ", ".join(sql_name(name) for name in dataset.key)
         write_parquet(connection, f"SELECT * FROM {rows} ORDER BY {key}", target)
         return
+    # Bare, as the old generator writes them; but where clocks change, an hour comes twice.
+    stamp = "%Y-%m-%d %H:%M:%S" if timezone == "UTC" else "%Y-%m-%d %H:%M:%S%z"
+    connection.execute(f"SET TimeZone = {sql_text(timezone)}")
     columns = ", ".join(
-        f"strftime(timezone({sql_text(timezone)}, {sql_name(column.name)}), '%Y-%m-%d %H:%M:%S')"
-        f" AS {sql_name(column.name)}"
+        f"strftime({sql_name(column.name)}, '{stamp}') AS {sql_name(column.name)}"
         if column.type == "TIMESTAMPTZ"
         else sql_name(column.name)
         for column in dataset.columns
     )
     # In the order of time, as a producer writes them down.
     times = [column.name for column in dataset.columns if column.type == "TIMESTAMPTZ"]
-    order = ", ".join(sql_name(name) for name in [*times[:1], *dataset.key])
+    order = ", ".join(f"kept.{sql_name(name)}" for name in [*times[:1], *dataset.key])
     texts = [column for column in dataset.columns if column.type in {"VARCHAR", "TIMESTAMPTZ"}]
     quoted = ", ".join(sql_name(column.name) for column in texts) if times else ""
     force = f", FORCE_QUOTE ({quoted})" if quoted else ""

@@ -74,7 +74,9 @@ def publish(
     """
     periods = source.periods()
     if not periods:
-        raise UsageError("there is no reading to publish")
+        raise UsageError(
+            "there is no reading to publish", fix="ask for a period, or export one with readings"
+        )
     with tempfile.TemporaryDirectory(prefix="powerstage-publish-") as folder:
         feed = _Feed(source.contract, store, clock)
         feed.refuse_other_contract()
@@ -113,6 +115,7 @@ class _Feed:
         self._contract_key = str(ContractKey(name=contract.name, version=contract.version))
         self._heads: dict[tuple[DatasetName, datetime], Slot] = {}
         self._conflicts: list[str] = []
+        self._contract_stands = False
         for info in store.list(COMMITS):
             try:
                 key = parse_key(info.key)
@@ -131,9 +134,12 @@ class _Feed:
         if self._store.head(self._contract_key) is not None:
             standing = read(self._store, self._contract_key, RECORD_BYTES_MAX)
             self._require_own_contract(standing)
+            self._contract_stands = True
 
     def put_contract(self) -> None:
         """Put the feed's copy of the contract, so that a consumer can start from the URL alone."""
+        if self._contract_stands:
+            return
         body = self._contract.text.encode()
         self._require_own_contract(create(self._store, self._contract_key, body))
 

@@ -3,11 +3,26 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from powerstage.contract import CommitKey, Receipt, ReceiptKey, Slot, loads, parse_key
+from powerstage.contract import (
+    Commit,
+    CommitKey,
+    Contract,
+    ContractKey,
+    Receipt,
+    ReceiptKey,
+    Slot,
+    loads,
+    parse_key,
+)
 from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import COMMITS, RECEIPTS
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
-from powerstage.errors import NothingToJudgeError, RecordError
+from powerstage.errors import (
+    ContractError,
+    NothingToJudgeError,
+    ObjectNotFoundError,
+    RecordError,
+)
 from powerstage.store import Store, read
 
 
@@ -24,7 +39,7 @@ class FeedStatus:
     """A feed as its producer sees it.
 
     ``gaps`` are periods missing between the first and the last delivered; None where the feed
-    carries no contract that says how long a period is.
+    carries no contract that can be read and says how long a period is.
     """
 
     feed: str
@@ -93,9 +108,18 @@ def _receipt(store: Store, key: ReceiptKey) -> Receipt | None:
 
 
 def _gaps(store: Store, slots: list[Slot]) -> tuple[Gap, ...] | None:
-    keys = [info.key for info in store.list("contract/")]
-    if not keys:
+    telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
+    contract = _contract(store, telemetry[-1]) if telemetry else None
+    if contract is None:
         return None
-    contract = loads(read(store, keys[-1], RECORD_BYTES_MAX).decode("utf-8", "replace"), keys[-1])
-    periods = [slot.period for slot in slots if slot.dataset == "telemetry"]
-    return find_gaps(periods, contract.delivery_interval)
+    return find_gaps([slot.period for slot in telemetry], contract.delivery_interval)
+
+
+def _contract(store: Store, slot: Slot) -> Contract | None:
+    """The feed's copy of the contract that a delivery follows; None where there is none to read."""
+    try:
+        pin = Commit.from_json(read(store, str(CommitKey(slot=slot)), RECORD_BYTES_MAX)).contract
+        key = str(ContractKey(name=pin.name, version=pin.version))
+        return loads(read(store, key, RECORD_BYTES_MAX).decode("utf-8"), key)
+    except (RecordError, ContractError, ObjectNotFoundError, UnicodeDecodeError):
+        return None

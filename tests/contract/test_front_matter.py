@@ -86,10 +86,12 @@ def test_a_readme_without_front_matter_is_told(text: str) -> None:
 
 
 def test_a_path_out_of_the_folder_is_refused() -> None:
-    """A README comes from outside: it names files beside itself."""
+    """A README comes from outside: it names files beside itself, and is blamed by its name."""
     text = README.replace("inventory.csv", "../../etc/passwd")
-    with pytest.raises(ContractError):
-        front_matter.to_contract(front_matter.parse(text, "r"))
+    with pytest.raises(ContractError) as caught:
+        front_matter.to_contract(front_matter.parse(text, "README.md"))
+    (problem,) = caught.value.problems
+    assert problem.startswith("README.md:1: path is the name of files in one folder")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n")))

@@ -91,8 +91,9 @@ def test_a_sound_export_passes(export: Path, checker: Checker) -> None:
 
 
 def test_the_front_matter_counts(export: Path) -> None:
-    """Customer, names and interval are taken from it."""
+    """Customer, names and interval are taken from it, also behind a byte order mark."""
     front_matter(export, "update: 1 hr", "update: 2 hr")
+    change(export, lambda content: b"\xef\xbb\xbf" + content, "README.md")
     contract = open_export(export).contract
     assert contract.tenant == "2e6256c0542e11eda7f1b658e46295f1"
     assert contract.delivery_interval == 2 * HOUR
@@ -112,6 +113,7 @@ def test_the_front_matter_counts(export: Path) -> None:
         (once(b'"12.5"', b'"12,5"'), {"value.type"}),
         (once(b'"12.5"', b""), {"value.not_null"}),
         (once(b'"12.5"', b'"NaN"'), {"value.finite"}),
+        (once(b"2026-11-01 00:00:00", b"01.11.2026 00:00"), {"start_time.type", "grid.complete"}),
         (once(b"2026-11-01 01:00:00", b"01.11.2026 01:00"), {"end_time.type"}),
         (once(b',"12.5"', b""), {"file.readable"}),
         (once(b'"12.5"', b'"12.5","x"'), {"file.readable"}),
@@ -124,8 +126,8 @@ def test_the_front_matter_counts(export: Path) -> None:
     ids=[
         "a column misspelt", "a column in capitals", "a column twice", "semicolons", "no byte",
         "another unit", "an unknown device", "a word for a value", "a decimal comma", "no value",
-        "NaN", "a German date", "a field too few", "a field too many", "a quote left open",
-        "cut in a field", "cut between fields", "Latin-1", "UTF-16",
+        "NaN", "a German start", "a German end", "a field too few", "a field too many",
+        "a quote left open", "cut in a field", "cut between fields", "Latin-1", "UTF-16",
     ],
 )  # fmt: skip
 def test_each_defect_of_a_csv_is_seen_by_its_checks_alone(
@@ -364,7 +366,8 @@ def test_a_name_says_what_its_file_covers(
 @pytest.mark.parametrize(
     "name",
     ["readings.csv", "data-2026-11.csv", "data-2026-13-01.csv", "data-2026-02-29.csv",
-     "data-2026-11-01T25.csv", "data-12026-11-01.csv", "data-2026-11-012.csv"],
+     "data-2026-11-01T25.csv", "data-12026-11-01.csv", "data-2026-11-012.csv",
+     "data-9999-12-31.csv"],
 )  # fmt: skip
 def test_a_name_without_a_date_promises_nothing(name: str) -> None:
     """Nor does one with a date that no calendar has."""

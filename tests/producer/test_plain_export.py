@@ -32,8 +32,9 @@ Form = Literal["csv", "parquet"]
         [],
         [("intervalSeconds: 3600", "intervalSeconds: 900")],
         [("defaultTimezone: UTC", "defaultTimezone: Asia/Kolkata")],
+        [("defaultTimezone: UTC", "defaultTimezone: America/Chicago")],
     ],
-    ids=["default", "quarter hours", "another zone"],
+    ids=["default", "quarter hours", "another zone", "an hour that comes twice"],
 )
 def test_an_export_that_is_published_gives_what_was_made(
     half_days: Contract,
@@ -43,7 +44,8 @@ def test_an_export_that_is_published_gives_what_was_made(
     changes: list[tuple[str, str]],
 ) -> None:
     """Written, read, checked and published: the same readings, to the last digit."""
-    source = synthesise(edited(half_days, *changes), devices=3, start=START)
+    clocks_change = START.replace(day=1)
+    source = synthesise(edited(half_days, *changes), devices=3, start=clocks_change)
     write_export(source, tmp_path / "export", form)
     export = open_export(tmp_path / "export", source.contract)
     assert check_export(export, checker).findings == ()

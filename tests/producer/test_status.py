@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from powerstage.contract import CommitKey, Contract, Receipt, ReceiptKey, Slot
+from powerstage.contract import CommitKey, Contract, ContractKey, Receipt, ReceiptKey, Slot
 from powerstage.errors import NothingToJudgeError
 from powerstage.producer import status, synthesise
 from powerstage.store import MemoryStore
@@ -31,8 +31,9 @@ def send(
     *,
     consumer: str = "consumer",
     judgement: int = 1,
+    under: ReceiptKey | None = None,
 ) -> None:
-    """Put a receipt where a consumer would."""
+    """Put a receipt where a consumer would, or under another key."""
     receipt = Receipt(
         slot=slot,
         identity="0" * 64,
@@ -44,7 +45,7 @@ def send(
         rules="rules",
         judged_at="2026-11-24T12:00:00Z",
     )
-    key = ReceiptKey(consumer=consumer, slot=slot, judgement=judgement)
+    key = under or ReceiptKey(consumer=consumer, slot=slot, judgement=judgement)
     assert store.put_if_absent(str(key), receipt.to_json())
 
 
@@ -113,6 +114,24 @@ def test_a_receipt_that_is_none_is_no_word(feed: MemoryStore) -> None:
     assert (found.consumers, found.verdicts("analyst")) == (("analyst",), {"waiting": 25})
 
 
+@pytest.mark.parametrize(
+    "under",
+    [
+        ReceiptKey(consumer="consumer", slot=slot(1)),
+        ReceiptKey(consumer="analyst", slot=slot(0)),
+        ReceiptKey(consumer="consumer", slot=slot(0), judgement=2),
+    ],
+    ids=["delivery", "consumer", "judgement"],
+)
+def test_a_receipt_under_the_key_of_another_is_no_word(
+    feed: MemoryStore, under: ReceiptKey
+) -> None:
+    """It speaks neither for the one that it names nor for the one whose place it takes."""
+    send(feed, slot(0), "rejected", under=under)
+    found = status(feed)
+    assert found.verdicts("consumer") == found.verdicts("analyst") == {"waiting": 25}
+
+
 def test_missing_periods_are_found_in_runs(feed: MemoryStore) -> None:
     """Between the first and the last of telemetry; what may come later is not missed."""
     gone = {str(CommitKey(slot=slot(hour))) for hour in (0, 4, 5, 6, 20, 23)}
@@ -153,3 +172,22 @@ def test_a_place_without_deliveries_is_nothing_to_judge(feed: MemoryStore, kept:
     store.put("commits/notes.txt", b"x")
     with pytest.raises(NothingToJudgeError, match="no delivery in memory"):
         status(store)
+
+
+def test_gaps_are_those_of_the_contract_that_deliveries_follow(
+    feed: MemoryStore, contract: Contract
+) -> None:
+    """Not of another version beside it, nor of whatever else lies there."""
+    text = contract.text.replace("version: 1.0.0", "version: 1.9.0")
+    daily = text.replace("value: 1\n    unit: h", "value: 1\n    unit: d")
+    store = without(feed, lambda key: key == str(CommitKey(slot=slot(5))))
+    store.put(str(ContractKey(name=contract.name, version="1.9.0")), daily.encode())
+    store.put("contract/zzz.txt", b"x" * 2_000_000)
+    (gap,) = status(store).gaps or ()
+    assert (gap.first, gap.periods) == (slot(5).period, 1)
+
+
+def test_a_contract_that_cannot_be_read_leaves_gaps_unknown(feed: MemoryStore) -> None:
+    """It is the consumer who refuses it."""
+    feed.put("contract/power-telemetry/1.0.0.odcs.yaml", b"\xff")
+    assert status(feed).gaps is None
