@@ -111,7 +111,8 @@ def _value_rules(column: Column) -> list[RowRule]:
         high = "infinity" if column.maximum is None else repr(column.maximum)
         finite = f"isfinite({name}::DOUBLE)"
         outside = f"({name} < '{low}'::DOUBLE OR {name} > '{high}'::DOUBLE)"
-        add("range", f"is within {low}..{high}", f"{low}..{high}", f"{finite} AND {outside}")
+        # Not "range": that is the id of the rule about measures.
+        add("limits", f"is within {low}..{high}", f"{low}..{high}", f"{finite} AND {outside}")
     return rules
 
 

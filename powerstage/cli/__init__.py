@@ -3,6 +3,7 @@
 Commands are imported when they are called: help must not wait for an engine.
 """
 
+import io
 import json
 import os
 import sys
@@ -74,6 +75,10 @@ def cli(*, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line, and turn errors into words and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no check mark gets its number.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

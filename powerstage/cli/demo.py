@@ -17,7 +17,7 @@ from powerstage.cli.common import (
 from powerstage.contract import default
 from powerstage.display.document import consumed_part, document
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
-from powerstage.sim.demo import DEFAULT_FAULTS, DemoOptions, DemoResult, demo_store, run_demo
+from powerstage.sim.demo import DemoOptions, DemoResult, default_faults, demo_store, run_demo
 
 
 @click.command()
@@ -58,11 +58,12 @@ def demo(
 
     Exit 1 if a fault was missed or a clean delivery was blamed.
     """
-    names = {"default": DEFAULT_FAULTS, "none": ()}.get(
+    contract = load_contract(contract_path) or default()
+    names = {"default": default_faults(contract), "none": ()}.get(
         faults, tuple(name for name in faults.split(",") if name)
     )
     options = DemoOptions(
-        contract=load_contract(contract_path) or default(),
+        contract=contract,
         devices=devices,
         days=days,
         seed=seed,
@@ -75,10 +76,9 @@ def demo(
         f"  seed {seed}, {devices} devices, {days} days, {len(names)} faults",
     )
     stages = _Stages(terminal)
-    with demo_store(options, endpoint_url, lambda store: require_allowed(store, yes_write_to)) as (
-        store,
-        server,
-    ):
+    with demo_store(
+        endpoint_url, lambda store: require_allowed(store, yes_write_to), clock=now
+    ) as (store, server):
         terminal.line((f"{server}, files in {folder}", DIM))
         terminal.line("")
         stages.done("start S3", store.url)

@@ -6,7 +6,7 @@ in the same transaction, and sent afterwards, as often as it takes.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,18 +58,21 @@ class Ledger:
     """Opens, or makes, the ledger in a file. Close it, or use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.executescript(_SCHEMA)
-            self._require_format()
-        except sqlite3.Error as error:
-            raise EnvironmentFailedError(
-                f"cannot open the ledger {path}",
-                cause=str(error),
-                fix="name another folder with --into, or mend this one",
-            ) from error
+        with ExitStack() as undo:
+            try:
+                self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+                undo.callback(self._database.close)
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")
+                self._database.executescript(_SCHEMA)
+                self._require_format()
+            except sqlite3.Error as error:
+                raise EnvironmentFailedError(
+                    f"cannot open the ledger {path}",
+                    cause=str(error),
+                    fix="name another folder with --into, or mend this one",
+                ) from error
+            undo.pop_all()
 
     def close(self) -> None:
         """Close the file."""

@@ -51,16 +51,16 @@ class Terminal:
         self._console.print(Text.assemble(*[(safe(text), style) for text, style in parts]))
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> None:
-        """Write a table; each column as wide as its widest cell."""
+        """Write a table; each column as wide as its widest cell is shown."""
         cells = [[_text(cell) for cell in row] for row in [list(headers), *rows]]
-        widths = [max(len(row[index]) for row in cells) for index in range(len(headers))]
+        widths = [max(_width(row[index]) for row in cells) for index in range(len(headers))]
         self.line("  ", (_padded(cells[0], widths), BOLD))
         self.line("  ", ("─" * (sum(widths) + 2 * (len(widths) - 1)), DIM))
         for row in rows:
             spans: list[Span] = ["  "]
             for index, cell in enumerate(row):
                 text = _text(cell)
-                gap = " " * (widths[index] - len(text) + 2) if index < len(row) - 1 else ""
+                gap = " " * (widths[index] - _width(text) + 2) if index < len(row) - 1 else ""
                 spans += [cell if isinstance(cell, tuple) else text, gap]
             self.line(*spans)
 
@@ -82,4 +82,14 @@ def _text(cell: Span) -> str:
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    cells = zip(row, widths, strict=True)
+    return "  ".join(text + " " * (width - _width(text)) for text, width in cells).rstrip()
+
+
+def _width(text: str) -> int:
+    """How many cells of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - few texts need it
+
+    return cell_len(text)

@@ -1,6 +1,7 @@
 """The named, deliberate defects: what each does, at which level, and which check must see it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 from powerstage.contract import Contract, Verdict
@@ -9,6 +10,7 @@ from powerstage.engine import sql_name, sql_text
 Level: TypeAlias = Literal["reading", "file", "delivery", "wire"]
 
 PERIOD_MISSING: Final = "period.missing"
+_SENTINEL: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,27 @@ def _reading(name: str, words: str, check: str) -> Fault:
 
 
 def catalogue(contract: Contract) -> tuple[Fault, ...]:
-    """Every kind that can be put into data of this contract."""
+    """Every kind that breaks this contract: what it allows, or only warns of, is no fault."""
+    harmless = _harmless(contract)
+    return tuple(fault for fault in _kinds(contract) if fault.name not in harmless)
+
+
+def _harmless(contract: Contract) -> set[str]:
+    roles, measure = contract.roles, contract.measures[-1]
+    warned = {
+        "null_value": not contract.telemetry.column(roles.value).required,
+        "sentinel_65535": measure.maximum >= _SENTINEL or measure.rule.severity == "warning",
+        "negative_value": measure.minimum < 0 or measure.rule.severity == "warning",
+        "wrong_unit": measure.rule.severity == "warning",
+        "clock_skew": roles.rule.severity == "warning",
+        "wrong_hour": contract.period_rule.severity == "warning",
+    }
+    incomplete = contract.completeness < 1 or contract.completeness_rule.severity == "warning"
+    warned |= dict.fromkeys(("dropped_reading", "silent_device"), incomplete)
+    return {name for name, is_harmless in warned.items() if is_harmless}
+
+
+def _kinds(contract: Contract) -> tuple[Fault, ...]:
     roles = contract.roles
     value, unit, device = roles.value, roles.unit, roles.device
     return (
@@ -44,7 +66,7 @@ def catalogue(contract: Contract) -> tuple[Fault, ...]:
         _reading("dropped_reading", "one reading left out", "grid.complete"),
         _reading("silent_device", "a device that sends nothing", "grid.complete"),
         _reading("ghost_device", "a device that the inventory lacks", f"{device}.in_inventory"),
-        _reading("clock_skew", "a device whose clock is 90 s ahead", "reading.on_grid"),
+        _reading("clock_skew", "a device whose clock is half an interval ahead", "reading.on_grid"),
         _file("wrong_hour", "a file that holds another period's readings", "reading.in_period"),
         _file("retyped_file", f"a file with {value} stored as text", "types.agreed"),
         _file("extra_column", "a file with a column nobody agreed on", "columns.agreed"),
@@ -102,18 +124,19 @@ def spoil(contract: Contract, fault: str, device: str, start_us: int) -> str | N
         return f"SELECT * REPLACE ({changed}) FROM clean"
 
     period = f"INTERVAL '{int(contract.delivery_interval.total_seconds())} seconds'"
-    skewed = f"CASE WHEN {of_device} THEN INTERVAL '90 seconds' ELSE INTERVAL '0 seconds' END"
+    half_us = roles.reading_interval // timedelta(microseconds=2)
+    skewed = f"to_microseconds(CASE WHEN {of_device} THEN {half_us} ELSE 0 END)"
     other_unit = f"k{measure.unit}"
     return {
         "null_value": replaced(value, of_reading, "NULL"),
         "nan_value": replaced(value, of_reading, "'NaN'::DOUBLE"),
-        "sentinel_65535": replaced(value, of_reading, "65535"),
+        "sentinel_65535": replaced(value, of_reading, str(_SENTINEL)),
         "negative_value": replaced(value, of_reading, f"-1 - abs({value})"),
         "wrong_unit": replaced(unit, of_reading, sql_text(other_unit)),
         "duplicate_reading": f"SELECT * FROM clean UNION ALL FROM clean WHERE {of_reading}",
         "dropped_reading": f"SELECT * FROM clean WHERE NOT ({of_reading})",
         "silent_device": f"SELECT * FROM clean WHERE NOT ({of_device})",
-        "ghost_device": replaced(name, of_device, f"reverse({name})"),
+        "ghost_device": replaced(name, of_device, f"'X' || substr({name}, 2)"),
         "clock_skew": f"SELECT * REPLACE ({start} + {skewed} AS {start}, {end} + {skewed} AS"
         f" {end}) FROM clean",
         "wrong_hour": f"SELECT * REPLACE ({start} - {period} AS {start}, {end} - {period} AS"

@@ -50,7 +50,7 @@ def plan_faults(source: Source, names: Sequence[str], *, seed: int) -> tuple[Pla
         seed: decides about periods and devices.
 
     Raises:
-        UsageError: an unknown fault, or fewer periods than faults.
+        UsageError: an unknown fault, one that stands twice, or fewer periods than faults.
     """
     known = {fault.name: fault for fault in catalogue(source.contract)}
     for name in names:
@@ -58,11 +58,13 @@ def plan_faults(source: Source, names: Sequence[str], *, seed: int) -> tuple[Pla
             raise UsageError(
                 f"there is no fault {name!r}", fix=f"choose from: {', '.join(sorted(known))}"
             )
+        if names.count(name) > 1:
+            raise UsageError(f"the fault {name} stands twice", fix="name each fault once")
     inner = list(source.periods())[1:-1]
     if len(names) > len(inner):
         raise UsageError(
-            f"{len(names)} faults need {len(names) + _EDGES} periods; there are"
-            f" {len(inner) + _EDGES if inner else len(source.periods())}",
+            f"faults: {len(names)}, which need {len(names) + _EDGES} periods; there are"
+            f" {len(source.periods())}",
             fix="ask for more days, or for fewer faults",
         )
     inner.sort(key=lambda period: _draw(seed, period_text(period)))

@@ -13,7 +13,13 @@ from typing import Final
 from powerstage.consumer import Consumed, Judgement, Lake, consume
 from powerstage.contract import Contract
 from powerstage.errors import UsageError
-from powerstage.faults import PERIOD_MISSING, Injector, PlannedFault, plan_faults
+from powerstage.faults import (
+    PERIOD_MISSING,
+    Injector,
+    PlannedFault,
+    catalogue,
+    plan_faults,
+)
 from powerstage.producer import Published, publish, synthesise
 from powerstage.sim.embedded import EmbeddedS3, blind_to_aws
 from powerstage.store import FolderStore, Store, open_store
@@ -37,6 +43,7 @@ DEFAULT_FAULTS: Final = (
 )
 START: Final = datetime(2026, 11, 2, tzinfo=UTC)
 _OURS: Final = {"feed", "lake", "truth.json"}
+_TRUTH: Final = "powerstage.truth/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +87,33 @@ class DemoResult:
         return not self.blamed and all(outcome.is_caught for outcome in self.outcomes)
 
 
+def default_faults(contract: Contract) -> tuple[str, ...]:
+    """The faults that are put in where none are named: those of ours that break the contract."""
+    known = {fault.name for fault in catalogue(contract)}
+    return tuple(name for name in DEFAULT_FAULTS if name in known)
+
+
 @contextmanager
 def demo_store(
-    options: DemoOptions, endpoint_url: str | None, require_allowed: Callable[[Store], None]
+    endpoint_url: str | None,
+    require_allowed: Callable[[Store], None],
+    *,
+    clock: Callable[[], datetime],
 ) -> Iterator[tuple[Store, str]]:
     """The feed of the demo, and what to call its server.
 
     Without an endpoint it is on an embedded S3, blind to the user's own AWS settings; with
     one, boto3's own chain finds credentials, and the bucket is made if it is not there, after
-    ``require_allowed`` has had the chance to raise.
+    ``require_allowed`` has had the chance to raise. The feed is a new one each time: what a
+    demo commits on purpose cannot be taken back.
     """
-    prefix = f"seed-{options.seed}-{options.devices}-devices-{options.days}-days"
-    prefix += f"-{len(options.faults)}-faults"
-    url = f"s3://{BUCKET}/{prefix}"
     if endpoint_url is None:
+        url = f"s3://{BUCKET}/feed"
         with EmbeddedS3() as server, blind_to_aws(server.environment()):
             server.create_bucket(BUCKET)
             yield open_store(url), f"embedded S3 (moto) on {server.url}"
     else:
+        url = f"s3://{BUCKET}/feed-{clock():%Y%m%dT%H%M%SZ}"
         require_allowed(open_store(url, endpoint_url=endpoint_url))
         store = open_store(url, endpoint_url=endpoint_url, create_bucket=True)
         yield store, f"S3 on {endpoint_url}"
@@ -153,25 +169,41 @@ def run_demo(
 
 
 def prepare_folder(folder: Path) -> None:
-    """Empty the folder of an earlier demo; refuse one that holds anything else.
+    """Empty the folder of an earlier demo, which its truth file tells; refuse any other.
 
     Raises:
-        UsageError: there is something in it that no demo wrote.
+        UsageError: it is no folder, or there is something in it that no demo wrote.
     """
-    if folder.exists():
-        strange = {path.name for path in folder.iterdir()} - _OURS
-        if strange or not folder.is_dir():
-            raise UsageError(
-                f"{folder} holds what no demo wrote: {', '.join(sorted(strange)[:3])}",
-                fix="name another folder with --into",
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", fix="name another with --into")
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {path.name for path in folder.iterdir()}
+    strange = names - _OURS if _is_of_a_demo(folder) else names
+    if strange:
+        raise UsageError(
+            f"{folder} holds what no demo wrote: {', '.join(sorted(strange)[:3])}",
+            fix="name another folder with --into",
+        )
+    # The truth goes last: without it, what is left would be a stranger's.
+    for name in sorted(names):
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _is_of_a_demo(folder: Path) -> bool:
+    try:
+        truth = json.loads((folder / "truth.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(truth, dict) and truth.get("schema") == _TRUTH
 
 
 def _write_truth(options: DemoOptions, plan: Sequence[PlannedFault]) -> None:
     truth = {
-        "schema": "powerstage.truth/1",
+        "schema": _TRUTH,
         "seed": options.seed,
         "faults": [planned.to_json() for planned in plan],
     }
@@ -207,6 +239,12 @@ def _compare(
         if gap.periods > 1 or gap.first not in spoilt
     ]
     blamed += [f"{key} was called a stray" for key in consumed.strays]
+    judged = {judgement.slot for judgement in clean}
+    blamed += [
+        f"{item.slot} was never judged"
+        for item in published
+        if item.slot not in judged and item.slot.period not in spoilt
+    ]
     return DemoResult(
         outcomes=outcomes,
         blamed=tuple(blamed),

@@ -108,21 +108,22 @@ class EmbeddedS3:
 
 @contextmanager
 def blind_to_aws(environment: Mapping[str, str]) -> Iterator[None]:
-    """Within, this process has no AWS settings and no proxy but those given.
+    """Within, this process has no AWS settings and no proxies but those given.
 
     A stale AWS_PROFILE on somebody's laptop breaks boto3 even where all is said explicitly.
     """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith("AWS_") or name.lower() in _PROXIES
-    }
-    for name in kept:
-        del os.environ[name]
+
+    def take_away() -> dict[str, str]:
+        return {
+            name: os.environ.pop(name)
+            for name in list(os.environ)
+            if name.startswith("AWS_") or name.lower() in _PROXIES or name in environment
+        }
+
+    kept = take_away()
     os.environ.update(environment)
     try:
         yield
     finally:
-        for name in environment:
-            os.environ.pop(name, None)
+        take_away()
         os.environ.update(kept)

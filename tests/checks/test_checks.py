@@ -215,6 +215,20 @@ def test_a_warning_is_no_failure(desk: Desk) -> None:
     assert report.ok
 
 
+def test_limits_of_the_value_column_and_of_a_measure_are_two_checks(desk: Desk) -> None:
+    """Neither hides what the other has found."""
+    limits = "physicalType: DOUBLE\n        logicalTypeOptions: {minimum: -1, maximum: 5000}"
+    text = desk.contract.text.replace("physicalType: DOUBLE", limits)
+    desk.contract = loads(text, "limits")
+    ids = [check.id for check in compile_plan(desk.contract, "telemetry").checks]
+    assert len(ids) == len(set(ids))
+    desk.spoil(f"SELECT * REPLACE (if({ONE}, 3000, value) AS value) FROM clean")
+    assert found(desk.check()) == {"value.range"}
+    (desk.folder / "telemetry.clean").rename(desk.telemetry)
+    desk.spoil(f"SELECT * REPLACE (if({ONE}, 9000, value) AS value) FROM clean")
+    assert found(desk.check()) == {"value.range", "value.limits"}
+
+
 def test_completeness_may_be_agreed_below_one(desk: Desk) -> None:
     """One reading of twelve is missing: 90 % is enough, 95 % is not."""
     desk.spoil(f"SELECT * FROM clean WHERE NOT ({ONE})")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from powerstage.sim import EmbeddedS3
 from tests.conftest import ROOT, Run
 
 FAULTS = {
@@ -114,6 +115,25 @@ def test_without_faults_there_is_no_finding(powerstage: Run, tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     assert "25 accepted, 0 rejected, 0 unreadable\n" in done.stdout
     assert "0 of 0 faults caught, 0 false alarms in 25 clean deliveries.\n" in done.stdout
+
+
+def test_a_demo_may_be_played_again_on_the_same_s3(
+    powerstage: Run, server: EmbeddedS3, tmp_path: Path
+) -> None:
+    """Each has a feed of its own: what was committed on purpose stands for ever."""
+    options = ("--devices", "1", "--days", "1", "--faults", "lying_commit")
+    for _ in range(2):
+        done = powerstage(
+            "demo",
+            *options,
+            "--into",
+            tmp_path / "demo",
+            "--endpoint-url",
+            server.url,
+            **server.environment(),
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "1 of 1 faults caught" in done.stdout
 
 
 def test_a_folder_of_other_things_is_left_alone(powerstage: Run, tmp_path: Path) -> None:

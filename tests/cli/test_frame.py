@@ -355,6 +355,15 @@ def test_a_reader_that_has_gone_is_no_error(places: dict[str, Path], line: str) 
     assert (done.returncode, done.stderr) == (130, "")
 
 
+def test_a_terminal_without_check_marks_gets_their_numbers(
+    powerstage: Run, places: dict[str, Path]
+) -> None:
+    """What an encoding cannot hold is written as an escape."""
+    done = powerstage("validate", places["data"], PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("\\u2713 ")
+
+
 @pytest.fixture
 def full_url(feed_url: str, template: Path) -> str:
     """A feed in a bucket, with four periods in it."""

@@ -143,6 +143,15 @@ def test_the_columns_of_a_table_align(kind: type[io.StringIO]) -> None:
     assert lines[1] == "  " + "─" * (len(lines[0]) - 2)
 
 
+def test_wide_characters_take_two_cells() -> None:
+    """And those that only mark another take none: the next column begins where it should."""
+    stream = io.StringIO()
+    Terminal(stream).table(["site", "code"], [["東京", "C1"], ["e\u0301te\u0301", "C2"]])
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "  site  code"
+    assert lines[2:] == ["  東京  C1", "  e\u0301te\u0301   C2"]
+
+
 def test_a_finding_shows_hostile_values_harmlessly() -> None:
     """File, value and detail of a report come from outside, and stay in their cells."""
     check = Check(id="x.range", words="x", expected="0..1", severity="error", at="c.yaml:1")

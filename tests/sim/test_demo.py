@@ -201,10 +201,21 @@ def test_a_clean_delivery_that_was_damaged_is_blamed(
 
 
 def test_a_clean_delivery_that_was_lost_is_blamed(play: Play, fleet: MockSource) -> None:
-    """Its period is called missing, although nobody planned it."""
+    """Its period is called missing, although nobody planned it; and nobody judged it."""
     slot = inner(fleet)
     result = play(store=Spoiling(lose=f"commits/{slot}.json"))
-    assert (result.ok, result.blamed) == (False, ("2026-11-03T00:00Z was called missing",))
+    missing = f"{slot.period:%Y-%m-%dT%H:%MZ} was called missing"
+    assert (result.ok, result.blamed) == (False, (missing, f"{slot} was never judged"))
+
+
+@pytest.mark.parametrize("index", [0, -1], ids=["the first", "the last"])
+def test_a_clean_delivery_at_the_end_that_was_lost_is_blamed(
+    play: Play, fleet: MockSource, index: int
+) -> None:
+    """It leaves no gap, but it was published and not judged."""
+    slot = Slot(dataset="telemetry", period=fleet.periods()[index])
+    result = play(store=Spoiling(lose=f"commits/{slot}.json"))
+    assert (result.ok, result.blamed) == (False, (f"{slot} was never judged",))
 
 
 def test_a_stray_among_the_commits_is_blamed(play: Play) -> None:
@@ -228,12 +239,32 @@ def test_a_folder_with_a_strangers_file_is_refused(tmp_path: Path, stranger: str
     """It is named, and neither it nor what an earlier demo left is touched."""
     for name in ("truth.json", stranger, "feed/commits/x.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / name).write_text(name, encoding="utf-8")
+        (tmp_path / name).write_text('{"schema": "powerstage.truth/1"}', encoding="utf-8")
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
     with pytest.raises(UsageError, match=f"no demo wrote: {stranger}$") as caught:
         prepare_folder(tmp_path)
     assert "--into" in caught.value.fix
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("truth", [None, "", "[]", "{}", '{"schema": "another/1"}'])
+def test_a_users_own_feed_and_lake_are_not_a_demos(tmp_path: Path, truth: str | None) -> None:
+    """They may be called so; what no demo tells the truth about is left alone."""
+    (tmp_path / "feed").mkdir()
+    (tmp_path / "lake").mkdir()
+    if truth is not None:
+        (tmp_path / "truth.json").write_text(truth, encoding="utf-8")
+    with pytest.raises(UsageError, match="no demo wrote: feed, lake"):
+        prepare_folder(tmp_path)
+    assert (tmp_path / "feed").is_dir()
+
+
+def test_a_file_is_no_folder_for_a_demo(tmp_path: Path) -> None:
+    """It is told as such, and stays."""
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(UsageError, match="is no folder"):
+        prepare_folder(tmp_path / "file")
+    assert (tmp_path / "file").read_text("utf-8") == "x"
 
 
 def test_the_folder_of_an_earlier_demo_is_emptied(play: Play, tmp_path: Path) -> None:

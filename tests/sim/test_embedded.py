@@ -134,11 +134,14 @@ def hidden(name: str) -> bool:
 def test_a_blindfold_goes_over_a_blindfold(monkeypatch: pytest.MonkeyPatch) -> None:
     """The inner one gives way to the outer, and that to what was there."""
     monkeypatch.setenv("AWS_PROFILE", "gone")
-    with blind_to_aws({"AWS_REGION": "outer"}):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    with blind_to_aws({"AWS_REGION": "outer", "TZ": "UTC"}):
         with blind_to_aws({"AWS_REGION": "inner", "AWS_PROFILE": "inner"}):
             assert (os.environ["AWS_REGION"], os.environ["AWS_PROFILE"]) == ("inner", "inner")
+            os.environ["AWS_ROLE_ARN"] = "left behind"
+        assert "AWS_ROLE_ARN" not in os.environ
         assert (os.environ["AWS_REGION"], os.environ.get("AWS_PROFILE")) == ("outer", None)
-    assert os.environ["AWS_PROFILE"] == "gone"
+    assert (os.environ["AWS_PROFILE"], os.environ["TZ"]) == ("gone", "Asia/Kolkata")
 
 
 def test_a_server_can_be_used_under_a_laptops_stale_settings(
