@@ -38,11 +38,13 @@ def test_the_commands_of_the_readme_work_in_their_order(powerstage: Run, tmp_pat
 def test_the_python_of_the_readme_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The producer's five lines publish what the consumer's five lines count."""
+    """The producer's five lines publish what the consumer's five lines count; so do exports."""
+    shutil.copytree(ROOT / "data", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - that is the test
     assert capsys.readouterr().out.startswith(f"{20 * 2 * 24} ")
+    assert len(list((tmp_path / "export-feed" / "commits" / "telemetry").iterdir())) == 24
 
 
 def test_the_sample_export_is_what_synth_writes(powerstage: Run, tmp_path: Path) -> None:

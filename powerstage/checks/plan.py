@@ -2,7 +2,7 @@
 
 ``compile_plan`` is pure. The plan runs where a view ``delivered`` shows the files (and for
 telemetry a view ``inventory`` the snapshot it refers to): the columns of the contract, and
-``file`` and ``row`` for the place. One scan counts the failures of every check.
+``at:file`` and ``at:row`` for the place. One scan counts the failures of every check.
 """
 
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from powerstage.checks.result import Check
-from powerstage.checks.rules import column_rules, telemetry_rules
+from powerstage.checks.rules import FILE, column_rules, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
@@ -20,16 +20,19 @@ FileFormat: TypeAlias = Literal["csv", "parquet"]
 POSITIONS_MAX: Final = 2**31
 
 _DEVICE: Final = (
-    "SELECT device, row_number() OVER (ORDER BY device) - 1 AS device_index FROM ({devices})"
+    'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'
+    " FROM ({devices})"
 )
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
 _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
 # Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
-_BITS: Final = "bitstring_agg(position, 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
+_BITS: Final = (
+    "bitstring_agg(\"grid:position\", 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
+)
 _ON_GRID: Final = (
     f"coalesce(bit_count({_BITS}), 0)",
     "getvariable('positions')",
-    "count(position)",
+    'count("grid:position")',
 )
 
 
@@ -197,7 +200,7 @@ def _complete_check(contract: Contract) -> Check:
         expected=f"{contract.completeness:.1%} of the readings",
         severity=rule.severity,
         at=contract.at(rule),
-        counts="missing readings",
+        counts="readings missing",
     )
 
 
@@ -227,9 +230,9 @@ def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool)
         )
     device = sql_name(contract.inventory_device)
     devices = (
-        f"SELECT DISTINCT {device} AS device FROM inventory WHERE {device} IS NOT NULL"
+        f'SELECT DISTINCT {device} AS "grid:name" FROM inventory WHERE {device} IS NOT NULL'
         if with_inventory
-        else "SELECT NULL::VARCHAR AS device WHERE false"
+        else 'SELECT NULL::VARCHAR AS "grid:name" WHERE false'
     )
     measures = " ".join(
         f"WHEN {sql_text(measure.name)} THEN {index}"
@@ -259,8 +262,8 @@ def _duplicates(dataset: Dataset, source: str) -> str:
     names = [sql_name(name) for name in dataset.key]
     known = " AND ".join(f"{name} IS NOT NULL" for name in names)
     return (
-        f"SELECT {', '.join(names)}, count(*) AS rows, min(file) AS first_file, "
-        f"max(file) AS last_file FROM {source} WHERE {known} "
+        f"SELECT {', '.join(names)}, count(*), min({FILE}), max({FILE})"
+        f" FROM {source} WHERE {known} "
         f"GROUP BY ALL HAVING count(*) > 1 ORDER BY {', '.join(names)} LIMIT 5"
     )
 

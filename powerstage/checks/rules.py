@@ -6,12 +6,19 @@ finite: three things that a tired eye would otherwise take for one.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from powerstage.contract.model import Column, Contract, Dataset, Rule
 from powerstage.engine import sql_name, sql_text
 
-RAW_PREFIX = "raw:"
+# Columns of ours beside the contract's, none of which has a colon in its name: the place of a
+# row, what the file's name says it covers, its place on the grid; and a CSV's texts.
+FILE: Final = '"at:file"'
+ROW: Final = '"at:row"'
+FILE_START: Final = '"at:start"'
+FILE_END: Final = '"at:end"'
+GRID_DEVICE: Final = '"grid:device"'
+RAW_PREFIX: Final = "raw:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,7 @@ def telemetry_rules(contract: Contract, *, with_inventory: bool) -> list[RowRule
                 words=f"{roles.device} is a device of the inventory",
                 expected="a device of the inventory that the delivery refers to",
                 rule=contract.reference,
-                predicate=f"{sql_name(roles.device)} IS NOT NULL AND device_index IS NULL",
+                predicate=f"{sql_name(roles.device)} IS NOT NULL AND {GRID_DEVICE} IS NULL",
                 values=(roles.device,),
             )
         )
@@ -185,7 +192,7 @@ def _time_rules(contract: Contract) -> list[RowRule]:
             predicate=f"CASE WHEN isfinite({start}) THEN"
             f" epoch_us({start}) < getvariable('window_start')"
             f" OR epoch_us({start}) >= getvariable('window_end')"
-            f" OR epoch_us({start}) < file_start OR epoch_us({start}) >= file_end END",
+            f" OR epoch_us({start}) < {FILE_START} OR epoch_us({start}) >= {FILE_END} END",
             values=(roles.end,),
         ),
     ]

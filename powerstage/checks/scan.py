@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import duckdb
 
 from powerstage.checks import files
+from powerstage.checks.rules import FILE, FILE_END, FILE_START, RAW_PREFIX, ROW
 from powerstage.engine import sql_name, sql_text
 
 SAMPLES_MAX: Final = 5
@@ -180,14 +181,17 @@ def _row_samples(
     columns = list(dict.fromkeys([*plan["key"], *check["values"]]))
     texts = ", ".join(f"{sql_name(column)}::VARCHAR" for column in columns)
     rows = connection.execute(
-        f"SELECT file, row, {texts} FROM {source} WHERE {check['predicate']}"
-        f" ORDER BY file, row LIMIT {SAMPLES_MAX}"
+        f"SELECT {FILE}, {ROW}, {texts} FROM {source} WHERE {check['predicate']}"
+        f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}"
     ).fetchall()
     return [
         _sample(
             file,
             row,
-            {name.removeprefix("raw:"): value for name, value in zip(columns, values, strict=True)},
+            {
+                name.removeprefix(RAW_PREFIX): value
+                for name, value in zip(columns, values, strict=True)
+            },
         )
         for file, row, *values in rows
     ]
@@ -226,22 +230,24 @@ def _delivered(job: Job) -> str:
 def _delivered_file(file: Job, plan: Job) -> str:
     start, end = file["window_us"] or (None, None)
     place = (
-        f"{sql_text(file['name'])} AS file,"
-        f" {'NULL' if start is None else start}::BIGINT AS file_start,"
-        f" {'NULL' if end is None else end}::BIGINT AS file_end"
+        f"{sql_text(file['name'])} AS {FILE},"
+        f" {'NULL' if start is None else start}::BIGINT AS {FILE_START},"
+        f" {'NULL' if end is None else end}::BIGINT AS {FILE_END}"
     )
-    names = [(sql_name(name), sql_name(f"raw:{name}"), type_) for name, type_ in plan["columns"]]
+    names = [
+        (sql_name(name), sql_name(RAW_PREFIX + name), type_) for name, type_ in plan["columns"]
+    ]
     reader = files.reader(file["path"], plan["format"], row_numbers=True)
     if plan["format"] == "parquet":
         columns = ", ".join(name for name, _, _ in names)
-        return f"SELECT {place}, file_row_number + 1 AS row, {columns} FROM {reader}"
+        return f"SELECT {place}, file_row_number + 1 AS {ROW}, {columns} FROM {reader}"
     # nullif keeps DuckDB 2 from pushing the cast into the CSV reader, where one bad value
     # makes the whole file unreadable.
     columns = ", ".join(
         f"TRY_CAST(nullif({name}, '') AS {type_}) AS {name}, {name} AS {raw}"
         for name, raw, type_ in names
     )
-    return f"SELECT {place}, row_number() OVER () AS row, {columns} FROM {reader}"
+    return f"SELECT {place}, row_number() OVER () AS {ROW}, {columns} FROM {reader}"
 
 
 def _inventory(job: Job) -> str:

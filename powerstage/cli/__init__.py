@@ -18,6 +18,8 @@ from powerstage.errors import PowerstageError
 
 INTERRUPTED: Final = 130
 BROKEN_TOOL: Final = 3
+# What DuckDB makes of Ctrl-C while it works.
+_INTERRUPTED_QUERY: Final = "Query interrupted"
 _COMMANDS: Final = {
     "demo": ("powerstage.cli.demo", "The whole story on an embedded S3, with faults."),
     "contract": ("powerstage.cli.contract", "The agreement: check, read and convert it."),
@@ -89,6 +91,8 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.exceptions.Abort):
         _leave(INTERRUPTED, "interrupted")
     except Exception as error:
+        if isinstance(error, RuntimeError) and str(error) == _INTERRUPTED_QUERY:
+            _leave(INTERRUPTED, "interrupted")
         if "--debug" in sys.argv:
             traceback.print_exc()
         _leave(*_explain(error))

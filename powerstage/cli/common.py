@@ -45,6 +45,11 @@ def yes_option(command: _F) -> _F:
     )(command)
 
 
+def fault_names(text: str) -> tuple[str, ...]:
+    """Names of faults, separated by commas; ``none`` is none of them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip() not in {"", "none"})
+
+
 def load_contract(path: Path | None) -> Contract | None:
     """The contract in a file, or None where none was named."""
     return None if path is None else load(path)
@@ -53,6 +58,20 @@ def load_contract(path: Path | None) -> Contract | None:
 def now() -> datetime:
     """The one place where the time comes from."""
     return datetime.now(UTC)  # noqa: TID251 - the clock that is handed to everything else
+
+
+def open_to_publish(url: str, yes_write_to: str | None) -> Store:
+    """A store for a feed: an empty place, or one that holds a feed; not a folder of others."""
+    store = open_to_write(url, yes_write_to)
+    folder = Path(url)
+    if is_local(store) and not url.startswith("s3://") and folder.is_dir():
+        names = {path.name for path in folder.iterdir()}
+        if names and not names & {"contract", "commits", "data"}:
+            raise UsageError(
+                f"{url} holds something that is no feed: {', '.join(sorted(names)[:3])}",
+                fix="name a new folder, or that of a feed",
+            )
+    return store
 
 
 def open_to_write(url: str, yes_write_to: str | None) -> Store:
@@ -68,8 +87,10 @@ def require_allowed(store: Store, yes_write_to: str | None) -> None:
     if not is_local(store) and (yes_write_to or "").rstrip("/") != bucket:
         raise UsageError(
             f"{store.url} is not on this machine",
-            cause="writing to a real bucket must be said twice",
-            fix=f"add --yes-write-to {bucket}",
+            cause=f"--yes-write-to names {yes_write_to}"
+            if yes_write_to
+            else "writing to a real bucket must be said twice",
+            fix=f"say --yes-write-to {bucket}",
         )
 
 

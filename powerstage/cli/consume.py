@@ -18,7 +18,9 @@ from powerstage.cli.common import (
 )
 from powerstage.consumer import Consumed, Lake
 from powerstage.consumer import consume as consume_feed
+from powerstage.consumer.lake import LEDGER_FILE
 from powerstage.contract import CommitKey, Contract, Slot, default, parse_key
+from powerstage.contract.layout import COMMITS
 from powerstage.display.document import (
     consumed_part,
     document,
@@ -60,8 +62,8 @@ def consume(
 ) -> None:
     """Discover, fetch, judge and record what FEED delivers; send receipts.
 
-    Exit 1 if a delivery was rejected or unreadable, or a period is missing. Run it again at
-    any time: what was judged is not judged again.
+    Exit 1 if this run rejected a delivery or could not read it, or a period is missing. Run
+    it again at any time: what was judged is not judged again, and `status` shows all verdicts.
     """
     store = open_to_write(feed, yes_write_to)
     contract = load_contract(contract_path)
@@ -173,6 +175,11 @@ def _validate_export(path: Path, contract: Contract | None, *, as_json: bool) ->
         raise NothingToJudgeError(
             f"there is nothing {'in' if path.exists() else 'at'} {path}",
             fix="name a file, a folder with an export or a feed in it, or a feed's URL",
+        )
+    if (path / LEDGER_FILE).is_file() or COMMITS.rstrip("/") in path.absolute().parts:
+        raise UsageError(
+            f"{path} is a lake, or a part of a feed: neither can be judged",
+            fix="name the feed, or the commit of one delivery: a .json under commits/",
         )
     export = open_export(path, contract)
     with Checker() as checker:

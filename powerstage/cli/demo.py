@@ -7,6 +7,7 @@ import click
 
 from powerstage.cli.common import (
     contract_option,
+    fault_names,
     json_option,
     leave,
     load_contract,
@@ -59,9 +60,7 @@ def demo(
     Exit 1 if a fault was missed or a clean delivery was blamed.
     """
     contract = load_contract(contract_path) or default()
-    names = {"default": default_faults(contract), "none": ()}.get(
-        faults, tuple(name for name in faults.split(",") if name)
-    )
+    names = default_faults(contract) if faults == "default" else fault_names(faults)
     options = DemoOptions(
         contract=contract,
         devices=devices,

@@ -8,11 +8,12 @@ import click
 from powerstage.checks import Checker
 from powerstage.cli.common import (
     contract_option,
+    fault_names,
     json_option,
     leave,
     load_contract,
     now,
-    open_to_write,
+    open_to_publish,
     results,
     yes_option,
 )
@@ -82,12 +83,11 @@ def synth(
     if export_format is not None:
         if faults:
             raise UsageError("--faults does not go with --export", fix="publish faults into a feed")
-        write_export(source, Path(feed), "csv" if export_format == "csv" else "parquet")
+        write_export(source, feed, "csv" if export_format == "csv" else "parquet")
         terminal.line(("✓ ", GOOD), f"an export of {len(source.periods())} periods in {feed}")
         leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))
-    store = open_to_write(feed, yes_write_to)
-    names = [name for name in faults.split(",") if name]
-    plan = plan_faults(source, names, seed=seed)
+    store = open_to_publish(feed, yes_write_to)
+    plan = plan_faults(source, fault_names(faults), seed=seed)
     injector = Injector(plan)
     published = publish_source(injector.source(source), injector.store(store), clock=now)
     show_published(terminal, feed, published)
@@ -117,7 +117,7 @@ def publish(
     Nothing is sent unless all of it keeps the contract. Run it again after any interruption.
     """
     export = open_export(folder, load_contract(contract_path))
-    store = open_to_write(feed, yes_write_to)
+    store = open_to_publish(feed, yes_write_to)
     terminal = results(as_json)
     with Checker() as checker:
         report = check_export(export, checker)

@@ -276,14 +276,14 @@ def _agree(store: Store, lake: Lake, contract: Contract | None) -> Contract:
 
 def _claim(lake: Lake, store: Store, name: str) -> None:
     """A lake belongs to one feed and one consumer: slots of two feeds would be taken for one."""
-    for fact, value, option in (("feed", store.url, "--into"), ("consumer", name, "--as")):
+    for fact, value in (("feed", store.url), ("consumer", name)):
         known = lake.ledger.fact(fact)
         if known is None:
             lake.ledger.set_fact(fact, value)
         elif known != value:
             raise UsageError(
                 f"the lake {lake.folder} has {fact} {known}, not {value}",
-                fix=f"use {known}, or another folder with --into ({option})",
+                fix=f"use {known}, or another folder with --into",
             )
 
 

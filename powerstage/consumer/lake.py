@@ -24,6 +24,7 @@ from powerstage.contract.load import read_text
 from powerstage.contract.model import DatasetName
 from powerstage.engine import connect, sql_name, sql_text
 from powerstage.errors import EnvironmentFailedError, UsageError
+from powerstage.store import local_folder
 
 CONTRACT_FILE: Final = "contract.odcs.yaml"
 LEDGER_FILE: Final = "ledger.sqlite"
@@ -42,7 +43,7 @@ class Lake:
     """
 
     def __init__(self, folder: Path | str, *, make: bool = False) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder = local_folder(folder).absolute()
         if not make and not (self.folder / LEDGER_FILE).is_file():
             raise UsageError(
                 f"there is no lake in {folder}", fix=f"powerstage consume FEED --into {folder}"
@@ -160,14 +161,16 @@ class Lake:
     def _query(self, contract: Contract, dataset: DatasetName) -> str:
         columns = contract.dataset(dataset).columns
         names = ", ".join(sql_name(column.name) for column in columns)
+        empty = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns)
         files = self._files(dataset)
         if not files:
-            nothing = ", ".join(
-                f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns
-            )
-            return f"SELECT {nothing} WHERE false"
+            return f"SELECT {empty} WHERE false"
         paths = ", ".join(sql_text(str(path)) for path in files)
-        return f"SELECT {names} FROM read_parquet([{paths}], hive_partitioning = false)"
+        # Files of an earlier contract may lack a column of this one: there it is null.
+        return (
+            f"SELECT {names} FROM (SELECT {empty} WHERE false UNION ALL BY NAME"
+            f" FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false))"
+        )
 
     def _files(self, dataset: DatasetName) -> Sequence[Path]:
         exposed = self.ledger.exposed(dataset)

@@ -23,9 +23,9 @@ def default_text() -> str:
     return resources.files("powerstage.contract").joinpath(DEFAULT_NAME).read_text("utf-8")
 
 
-def load(path: Path) -> Contract:
+def load(path: Path | str) -> Contract:
     """The contract in a file; ``ContractError`` lists all that is wrong with it."""
-    return loads(read_text(path), str(path))
+    return loads(read_text(Path(path)), str(path))
 
 
 def loads(text: str, path: str) -> Contract:

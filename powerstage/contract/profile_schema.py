@@ -47,7 +47,8 @@ def read_dataset(reader: Reader, tree: Tree) -> tuple[Dataset, Mapping] | None:
     positions: dict[str, int] = {}
     for item in reader.items(mapping.values.get("properties"), "properties"):
         column, position = _column(reader, item)
-        if column.name in {known.name for known in columns}:
+        # SQL knows no capitals.
+        if column.name.casefold() in {known.name.casefold() for known in columns}:
             reader.complain(item.line, f"the column {column.name!r} stands twice")
         columns.append(column)
         if position is not None:
@@ -120,7 +121,7 @@ def _column(reader: Reader, tree: Tree) -> tuple[Column, int | None]:
         reader.complain(options["minimum"].line, f"no value is within {minimum}..{maximum}")
     _check_zone(reader, options)
     column = Column(
-        name=reader.text(entry.get("name"), "name"),
+        name=_name(reader, entry.get("name")),
         type=physical,
         required=reader.flag(entry.get("required"), "required"),
         pattern=_pattern(reader, options.get("pattern")),
@@ -130,6 +131,15 @@ def _column(reader: Reader, tree: Tree) -> tuple[Column, int | None]:
         rule=Rule(line=tree.line),
     )
     return column, _position(reader, entry, column)
+
+
+def _name(reader: Reader, tree: Tree | None) -> str:
+    name = reader.text(tree, "name")
+    if tree is not None and (":" in name or not name.isprintable() or name != name.strip()):
+        reader.complain(
+            tree.line, f"a column's name has no colon and no blank at its ends: {name!r}"
+        )
+    return name
 
 
 def _position(reader: Reader, entry: dict[str, Tree], column: Column) -> int | None:

@@ -8,7 +8,7 @@ inventory, data files) and a folder of such files without it, named as the contr
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -55,7 +55,7 @@ class Export:
         return _FORMATS[self.telemetry[0].suffix]
 
 
-def open_export(folder: Path, contract: Contract | None = None) -> Export:
+def open_export(folder: Path | str, contract: Contract | None = None) -> Export:
     """Find the files of an export.
 
     Args:
@@ -67,6 +67,7 @@ def open_export(folder: Path, contract: Contract | None = None) -> Export:
         UsageError: there is no such folder, or files that should be there are not.
         ContractError: the front matter is wrong.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", fix="name the folder of an export")
     if (folder / "commits").is_dir():
@@ -81,7 +82,9 @@ def open_export(folder: Path, contract: Contract | None = None) -> Export:
         front = front_matter.parse(text, str(readme))
         names = ExportFiles(devices=front.devices, data=front.data)
         if contract is None:
-            contract = loads(front_matter.to_contract(front), f"{readme} and the default contract")
+            # The prose below is no part of the agreement: to mend a word is no new version.
+            agreed = front_matter.to_contract(replace(front, body=""))
+            contract = loads(agreed, f"{readme} and the default contract")
     else:
         contract = contract or default()
         names = _names_by_custom(folder, contract)

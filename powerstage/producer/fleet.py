@@ -49,7 +49,7 @@ class Fleet:
             self._expression(column)
 
     def create_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Create ``device``: the inventory's columns, and the hidden facts behind readings.
+        """Create ``device``: the struct ``inventory``, and the hidden facts behind readings.
 
         Those are ``device_key`` (UBIGINT), ``base`` and ``amplitude`` (share of full load),
         ``idle_watts``, ``range_watts``, ``bend`` (0 for power linear in load) and ``zone``.
@@ -62,7 +62,7 @@ class Fleet:
         rows = [line.split(",") for line in text.splitlines()[1:]]
         connection.executemany("INSERT INTO catalogue VALUES (?, ?, ?, ?)", rows)
         columns = ", ".join(
-            f"{self._expression(column)} AS {sql_name(column.name)}"
+            f"{sql_name(column.name)} := {self._expression(column)}"
             for column in self.contract.inventory.columns
         )
         sites = ", ".join(

@@ -13,11 +13,12 @@ from powerstage.engine import connect, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer.parquet import write_parquet
 from powerstage.producer.source import Source
+from powerstage.store import local_folder
 
 
 def write_export(
     source: Source,
-    folder: Path,
+    folder: Path | str,
     format: Literal["csv", "parquet"],  # noqa: A002 - the word for it
 ) -> None:
     """Write a source as an export in the old form: README, inventory, a data file per UTC day.
@@ -28,8 +29,9 @@ def write_export(
         format: of inventory and data.
 
     Raises:
-        UsageError: the folder holds something.
+        UsageError: the folder holds something, or is no folder of this machine.
     """
+    folder = local_folder(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder", fix="name a new folder")
     folder.mkdir(parents=True, exist_ok=True)

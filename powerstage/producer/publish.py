@@ -183,7 +183,7 @@ class _Feed:
             raise ConflictError(
                 f"{self._store.url} holds other content for {len(self._conflicts)}"
                 f" of the deliveries",
-                cause=f"{shown} and {more} more" if more > 0 else shown,
+                cause=f"{shown}; and {more} more" if more > 0 else shown,
                 fix="publish what was published before, or other periods:"
                 " a commit is never replaced",
             )

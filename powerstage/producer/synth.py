@@ -96,7 +96,10 @@ class MockSource:
 
     def write_inventory(self, path: Path) -> int:
         """Write the inventory as Parquet; its number of rows."""
-        names = ", ".join(sql_name(column.name) for column in self.contract.inventory.columns)
+        names = ", ".join(
+            f"{_of_inventory(column.name)} AS {sql_name(column.name)}"
+            for column in self.contract.inventory.columns
+        )
         key = ", ".join(sql_name(name) for name in self.contract.inventory.key)
         return write_parquet(self._engine(), f"SELECT {names} FROM device ORDER BY {key}", path)
 
@@ -148,7 +151,7 @@ def _column(contract: Contract, name: str) -> str:
     roles = contract.roles
     seconds = int(roles.reading_interval.total_seconds())
     parts = {
-        roles.device: sql_name(contract.inventory_device),
+        roles.device: _of_inventory(contract.inventory_device),
         roles.measure: "measure_name",
         roles.start: "to_timestamp(stamp)",
         roles.end: f"to_timestamp(stamp + {seconds})",
@@ -158,8 +161,12 @@ def _column(contract: Contract, name: str) -> str:
     if name in parts:
         return parts[name]
     if name in {column.name for column in contract.inventory.columns}:
-        return sql_name(name)
+        return _of_inventory(name)
     return fill(contract.telemetry.column(name))
+
+
+def _of_inventory(name: str) -> str:
+    return f"inventory.{sql_name(name)}"
 
 
 def _value(measure: Measure) -> str:

@@ -6,7 +6,7 @@ Three stores have them all: S3, a folder, memory. What a store knows of a contra
 from powerstage.store.create import create, read
 from powerstage.store.folder import FolderStore
 from powerstage.store.memory import MemoryStore
-from powerstage.store.open import is_local, open_store
+from powerstage.store.open import is_local, local_folder, open_store
 from powerstage.store.protocol import Get, Head, List, ObjectInfo, Put, PutIfAbsent, Store
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Store",
     "create",
     "is_local",
+    "local_folder",
     "open_store",
     "read",
 ]

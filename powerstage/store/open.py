@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LOCAL_HOSTS: Final = {"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"}
+# With one slash too: a slip of the pen, no folder.
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9]+:/")
 _DEFAULT_REGION: Final = "us-east-1"
 
 
-def open_store(url: str, *, endpoint_url: str | None = None, create_bucket: bool = False) -> Store:
+def open_store(
+    url: str | Path, *, endpoint_url: str | None = None, create_bucket: bool = False
+) -> Store:
     """The store that a URL names: ``s3://bucket/prefix``, or the path of a folder.
 
     boto3's own chain decides about endpoint, profile, credentials and region.
@@ -32,8 +36,9 @@ def open_store(url: str, *, endpoint_url: str | None = None, create_bucket: bool
         UsageError: the URL names neither.
         StoreRefusedError: the AWS settings cannot be used.
     """
+    url = str(url)
     if not url.startswith("s3://"):
-        if "://" in url or not url:
+        if _SCHEME.match(url) or not url:
             raise UsageError(
                 f"{url!r} is no place for a feed", fix="name s3://bucket/prefix or a folder"
             )
@@ -54,6 +59,13 @@ def open_store(url: str, *, endpoint_url: str | None = None, create_bucket: bool
     if create_bucket:
         store.create_bucket()
     return store
+
+
+def local_folder(path: Path | str) -> Path:
+    """A path of this machine; ``UsageError`` for a URL, of which a path would make a folder."""
+    if _SCHEME.match(str(path)):
+        raise UsageError(f"{str(path)!r} is a URL", fix="name a folder of this machine")
+    return Path(path)
 
 
 def is_local(store: Store) -> bool:

@@ -291,3 +291,17 @@ def test_strings_from_outside_are_only_strings(desk: Desk) -> None:
         (finding,) = (f for f in report.findings if f.check.id == "sn.in_inventory")
         assert len(str(finding.samples[0])) < 2_000
         (desk.folder / "telemetry.clean").rename(desk.telemetry)
+
+
+@pytest.mark.parametrize("name", ["device", "file", "row", "slot", "position", "device_index"])
+def test_a_column_may_be_called_what_it_likes(desk: Desk, name: str) -> None:
+    """Racks have rows, slots and positions: what is ours is not mistaken for them."""
+    text = desk.contract.text.replace("- name: source\n", f"- name: {name}\n")
+    desk.contract = loads(text, name)
+    desk.spoil(f'SELECT * EXCLUDE (source), source AS "{name}" FROM clean')
+    assert found(desk.check()) == set()
+    (desk.folder / "telemetry.clean").rename(desk.telemetry)
+    desk.spoil(f'SELECT * EXCLUDE (source), NULL::VARCHAR AS "{name}" FROM clean')
+    (finding,) = desk.check().findings
+    assert (finding.check.id, finding.failed) == (f"{name}.not_null", 12)
+    assert [sample.row for sample in finding.samples] == [1, 2, 3, 4, 5]

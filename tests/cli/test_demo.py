@@ -158,5 +158,5 @@ def test_an_s3_elsewhere_is_not_played_against_unasked(powerstage: Run, tmp_path
         AWS_SECRET_ACCESS_KEY="x",
     )
     assert done.returncode == 2
-    assert "add --yes-write-to s3://powerstage-demo\n" in done.stderr
+    assert "say --yes-write-to s3://powerstage-demo\n" in done.stderr
     assert not (tmp_path / "demo").exists()

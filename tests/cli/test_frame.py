@@ -181,6 +181,11 @@ def test_a_wrong_command_line_is_usage(
         (2, "publish {tmp}/none {tmp}/new", "there is no folder"),
         (2, "consume {feed} --into {tmp}/lake --contract {broken}", "broken.yaml:"),
         (2, "consume {feed} --into {feed}", "is a feed"),
+        (2, "consume {feed} --into s3://bucket/lake", "name a folder of this machine"),
+        (2, "synth s3://bucket/export --export csv", "name a folder of this machine"),
+        (2, "status s3:/bucket/feed", "s3://bucket/prefix or a folder"),
+        (2, "synth {export}", "holds something that is no feed"),
+        (2, "validate {feed}/commits/telemetry", "a part of a feed"),
         (2, "validate {feed}/commits/x.json", "FEED/commits/telemetry/"),
         (2, "validate http://host/feed", "s3://bucket/prefix or a folder"),
         (3, "synth {file} --devices 1", "Not a directory"),
@@ -286,6 +291,25 @@ def test_a_defect_is_called_one() -> None:
     assert SHAPE.fullmatch(done.stderr)
     assert "RuntimeError: boom" in done.stderr
     assert "powerstage --debug" in done.stderr
+
+
+def test_an_interrupt_while_duckdb_works_is_one() -> None:
+    """DuckDB calls it a RuntimeError; the user pressed Ctrl-C."""
+    done = python(
+        "import signal\n"
+        "import powerstage.cli as frame\n"
+        "import powerstage.cli.consume as commands\n"
+        "from powerstage.engine import connect\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "def work(store):\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
+        "    connect().execute('SELECT sum(hash(range)) FROM range(100000000000)')\n"
+        "commands.feed_status = work\n"
+        "frame.main()",
+        "status",
+        "nowhere",
+    )
+    assert (done.returncode, done.stderr) == (130, "error interrupted\n")
 
 
 @pytest.mark.parametrize(

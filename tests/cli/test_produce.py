@@ -236,7 +236,7 @@ def test_an_s3_elsewhere_is_not_written_to_unasked(
     done = powerstage(*words, **elsewhere(server))
     assert (done.returncode, done.stdout) == (2, "")
     assert "s3://bucket/feed is not on this machine" in done.stderr
-    assert "add --yes-write-to s3://bucket\n" in done.stderr
+    assert "say --yes-write-to s3://bucket\n" in done.stderr
     assert server.requests == before
 
 

@@ -10,6 +10,7 @@ import pytest
 from powerstage.checks import Checker
 from powerstage.consumer import Lake
 from powerstage.consumer.ledger import Ledger
+from powerstage.contract import loads
 from powerstage.errors import EnvironmentFailedError, UsageError
 from tests.consumer.conftest import Feed
 
@@ -89,6 +90,19 @@ def test_a_lake_nothing_was_consumed_into_says_so(tmp_path: Path) -> None:
         pytest.raises(UsageError, match="nothing was consumed"),
     ):
         lake.telemetry()
+
+
+def test_a_column_that_was_agreed_on_later_is_null_before(feed: Feed, tmp_path: Path) -> None:
+    """What was accepted under the old contract stays readable under the new."""
+    feed.consume()
+    contract = feed.source.contract
+    column = "      - {name: rack, logicalType: string, physicalType: VARCHAR}\n"
+    text = contract.text.replace("      - name: value\n", f"{column}      - name: value\n")
+    newer = loads(text.replace("version: 1.0.0", "version: 1.1.0"), "newer")
+    assert not feed.consume(contract=newer).judgements
+    query = "SELECT count(*), count(rack), count(value) FROM telemetry"
+    with duckdb.connect(str(tmp_path / "lake" / "lake.duckdb"), read_only=True) as connection:
+        assert connection.execute(query).fetchall() == [(288, 0, 288)]
 
 
 def test_a_ledger_of_another_format_is_left_alone(tmp_path: Path) -> None:

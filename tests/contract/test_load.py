@@ -76,6 +76,8 @@ def test_the_default_contract_is_odcs() -> None:
         ("version: 1.0.0", "version: ../1", "cannot stand in an object key"),
         ("apiVersion: v3.2.0", "apiVersion: v2.0.0", "not one of: v3.2.0"),
         ("kind: DataContract", "kind: DataContract\nkind: DataContract", ""),
+        ("- name: source", '- name: "raw:source"', "no colon"),
+        ("- name: source", "- name: SN", "the column 'SN' stands twice"),
         ("value: iLo", 'value: "i\\0Lo"', "control characters"),
         ("status: active", "status: *x", "anchors, aliases and tags"),
         ("status: active", "status: !!str active", "anchors, aliases and tags"),

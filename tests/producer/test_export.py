@@ -99,6 +99,13 @@ def test_the_front_matter_counts(export: Path) -> None:
     assert contract.delivery_interval == 2 * HOUR
 
 
+def test_the_prose_below_the_front_matter_does_not_count(export: Path) -> None:
+    """To mend a word of it is no new version of the contract."""
+    before = open_export(export).contract.sha256
+    change(export, lambda content: content + b"\nContact: Jane\n", "README.md")
+    assert open_export(export).contract.sha256 == before
+
+
 @pytest.mark.parametrize(
     ("edit", "ids"),
     [

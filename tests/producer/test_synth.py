@@ -39,6 +39,17 @@ RACK = (
 )
 
 
+# As in the SQL that makes mock data.
+ZONE = (
+    "      - name: location\n        description: Code",
+    """\
+      - {name: zone, logicalType: string, physicalType: VARCHAR}
+      - {name: device_key, logicalType: string, physicalType: VARCHAR}
+      - name: location
+        description: Code""",
+)
+
+
 @dataclass(frozen=True)
 class Written:
     """Mock data as files: an inventory, and a file per period."""
@@ -259,9 +270,18 @@ def test_a_contract_that_mock_data_cannot_keep_is_refused(
         *(([HALF_DAYS], seed) for seed in (0, 1, 2**63 - 1)),
         ([HALF_DAYS, FIVE_MINUTES], 7),
         ([HALF_DAYS, RACK, *TEMPERATURE], 7),
+        ([HALF_DAYS, ZONE], 7),
         ([HALF_DAYS, ("maximum: 2000", "maximum: 150"), ("maximum: 100\n", "maximum: 20\n")], 7),
     ],
-    ids=["seed 0", "seed 1", "last seed", "five minutes", "more columns", "narrow ranges"],
+    ids=[
+        "seed 0",
+        "seed 1",
+        "last seed",
+        "five minutes",
+        "more columns",
+        "names of ours",
+        "narrow ranges",
+    ],
 )
 def test_mock_data_pass_every_check(
     contract: Contract,

@@ -1,10 +1,10 @@
 -- The longest runs of readings that should be there: device, measure, first and last start.
 WITH expected AS (
     SELECT
-        device,
+        "grid:name" AS device,
         measure,
         slot,
-        (device_index * $measure_count + measure_index) * getvariable('slots') + slot AS position
+        ("grid:device" * $measure_count + measure_index) * getvariable('slots') + slot AS position
     FROM
         device,
         (VALUES $measures) AS measure(measure_index, measure),
@@ -16,7 +16,7 @@ WITH expected AS (
         slot,
         slot - row_number() OVER (PARTITION BY device, measure ORDER BY slot) AS run
     FROM expected
-    ANTI JOIN reading USING (position)
+    ANTI JOIN reading ON position = reading."grid:position"
 )
 SELECT
     device,

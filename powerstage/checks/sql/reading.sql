@@ -1,18 +1,21 @@
 -- Every delivered row, with its dense position on the grid: device, measure, slot in the window.
--- A row that has no place there has no position.
+-- A row that has no place there has no position. Names with a colon are ours: no contract's
+-- column has one.
 SELECT
     *,
-    (device_index * $measure_count + measure_index) * getvariable('slots') + slot AS position
+    ("grid:device" * $measure_count + "grid:measure") * getvariable('slots') + "grid:slot"
+        AS "grid:position"
 FROM (
     SELECT
         delivered.*,
-        device_index,
-        CASE $measure $measures END AS measure_index,
-        CASE WHEN isfinite($start)
-            AND epoch_us($start) >= getvariable('window_start')
-            AND epoch_us($start) < getvariable('window_end')
-            AND epoch_us($start) % $interval_us = 0
-        THEN (epoch_us($start) - getvariable('window_start')) // $interval_us END AS slot
+        device."grid:device",
+        CASE delivered.$measure $measures END AS "grid:measure",
+        CASE WHEN isfinite(delivered.$start)
+            AND epoch_us(delivered.$start) >= getvariable('window_start')
+            AND epoch_us(delivered.$start) < getvariable('window_end')
+            AND epoch_us(delivered.$start) % $interval_us = 0
+        THEN (epoch_us(delivered.$start) - getvariable('window_start')) // $interval_us
+        END AS "grid:slot"
     FROM delivered
-    LEFT JOIN device ON $device = device
+    LEFT JOIN device ON delivered.$device = device."grid:name"
 )
