@@ -44,7 +44,8 @@ _WORDS_MAX: Final = 1_000
 class Consumed:
     """What one run of the consumer did.
 
-    ``judgements`` are those of this run; ``known`` counts deliveries that were judged before.
+    ``judgements`` are those of this run; ``known`` counts deliveries that were judged before,
+    ``known_refused`` those of them that were not accepted.
     ``gaps`` are periods missing between the first and the last that were delivered, and
     ``strays`` keys under ``commits/`` that are none of the layout: findings about the feed,
     no part of any verdict.
@@ -53,6 +54,7 @@ class Consumed:
     contract: Contract
     judgements: tuple[Judgement, ...]
     known: int
+    known_refused: int
     gaps: tuple[Gap, ...]
     strays: tuple[str, ...]
 
@@ -130,7 +132,9 @@ def consume(
             clock=clock,
             incoming=incoming,
         )
-        known = lake.ledger.judged()
+        delivered = set(found.slots)
+        before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
+        known = {entry.slot for entry in before}
         if send_receipts:
             run.send_receipts()
         judgements = []
@@ -147,7 +151,8 @@ def consume(
     return Consumed(
         contract=agreed,
         judgements=tuple(judgements),
-        known=len(known & set(found.slots)),
+        known=len(known),
+        known_refused=sum(entry.verdict != "accepted" for entry in before),
         gaps=find_gaps(telemetry, agreed.delivery_interval),
         strays=found.strays,
     )

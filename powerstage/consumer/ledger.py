@@ -102,10 +102,6 @@ class Ledger:
                     [(*key, file.sha256, file.bytes, file.rows) for file in files],
                 )
 
-    def judged(self) -> set[Slot]:
-        """Every slot that has a verdict."""
-        return {_slot(row) for row in self._all("SELECT dataset, period, revision FROM judgement")}
-
     def entries(self) -> list[Entry]:
         """Every judged delivery, in the order of slots."""
         rows = self._all(

@@ -52,6 +52,7 @@ def consumed_part(consumed: Consumed) -> dict[str, Any]:
         "deliveries": [judgement_part(judgement) for judgement in consumed.judgements],
         "new": len(consumed.judgements),
         "known": consumed.known,
+        "known_refused": consumed.known_refused,
         "missing": gaps_part(consumed.gaps),
         "strays": list(consumed.strays),
     }

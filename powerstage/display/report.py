@@ -80,10 +80,11 @@ def show_consumed(terminal: Terminal, consumed: Consumed) -> None:
         for judgement in consumed.judgements
         if judgement.verdict == "accepted" and judgement.slot.dataset == "telemetry"
     )
+    refused = f", {consumed.known_refused} of them not accepted" if consumed.known_refused else ""
     terminal.line(
         (f"{len(verdicts)} new", BOLD),
         f"{': ' + counts if counts else ''}, {rows:,} readings accepted;"
-        f" {consumed.known} judged before",
+        f" {consumed.known} judged before{refused}",
     )
     show_gaps(terminal, consumed.gaps)
     for stray in consumed.strays:

@@ -229,6 +229,15 @@ def test_a_flipped_byte_is_named_as_just_that(
     ] == [(SLOTS[2], "object.digest")]
 
 
+def test_a_second_run_recalls_what_was_refused(powerstage: Run, feed: Path, tmp_path: Path) -> None:
+    """Nothing is new: 0; but nobody should take the feed for sound."""
+    flip_byte(feed, SLOTS[2])
+    assert powerstage("consume", feed, "--into", tmp_path / "lake").returncode == 1
+    done = powerstage("consume", feed, "--into", tmp_path / "lake")
+    assert done.returncode == 0
+    assert done.stdout.endswith("5 judged before, 1 of them not accepted\n")
+
+
 @pytest.mark.parametrize(
     ("command", "spoil_feed", "words"),
     [
