@@ -16,7 +16,11 @@ from powerstage.checks.plan import FileFormat
 from powerstage.engine import sql_name, sql_text
 
 HEADER_CHARACTERS_MAX: Final = 65_536
-_TYPE_NAMES: Final = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+# DuckDB 1 reads nanoseconds as microseconds; DuckDB 2 has a type for them. One verdict for both.
+_TYPE_NAMES: Final = {
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
+    "TIMESTAMPTZ_NS": "TIMESTAMPTZ",
+}
 _ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = )")
 _KIND: Final = re.compile(r"^[A-Za-z ]*Error: ")
 _NO_STATE: Final = "CSV Parser state machine"

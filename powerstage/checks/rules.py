@@ -106,7 +106,8 @@ def _value_rules(column: Column) -> list[RowRule]:
         )
 
     if column.pattern is not None:
-        matches = f"regexp_matches({name}, {sql_text(column.pattern)})"
+        # The whole text, whatever its alternatives anchor.
+        matches = f"regexp_full_match({name}, {sql_text(column.pattern)})"
         add("pattern", f"matches {column.pattern}", column.pattern, f"NOT {matches}")
     if column.allowed:
         allowed = ", ".join(sql_text(value) for value in column.allowed)
@@ -138,7 +139,23 @@ def _measure_rules(contract: Contract) -> list[RowRule]:
         words.append(f"{known.name} {known.minimum:g}..{known.maximum:g} {known.unit}")
     expected = "; ".join(words)
     rule = contract.measures[0].rule
+    names = ", ".join(sql_text(known.name) for known in contract.measures)
     return [
+        *(
+            # An enum says as much already.
+            []
+            if contract.telemetry.column(roles.measure).allowed
+            else [
+                RowRule(
+                    id=f"{roles.measure}.known",
+                    words=f"{roles.measure} is an agreed measure",
+                    expected=names,
+                    rule=rule,
+                    predicate=f"{measure} NOT IN ({names})",
+                    values=(roles.measure,),
+                )
+            ]
+        ),
         RowRule(
             id=f"{roles.unit}.of_measure",
             words=f"{roles.unit} is that of the measure",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,9 @@ from powerstage.errors import WorkerError
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 WALL_SECONDS_MAX: Final = 900
+# Exit codes of the worker; the second: under a limit of the machine that is narrower than ours.
+DIED_OF_MEMORY: Final = 70
+DIED_OF_NARROW_LIMITS: Final = 71
 _TRIES: Final = 2
 # Signals that come from people, from the system or from us, never from a file.
 _FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -89,7 +93,8 @@ class Checker:
             WorkerError: the worker was killed from outside or made no progress: no verdict.
         """
         if not files:
-            return Report(results=tuple(passes(check) for check in plan.checks), rows=0)
+            # Nothing to look at: no check has passed.
+            return Report(results=(), rows=0)
         with tempfile.TemporaryDirectory(prefix="powerstage-") as folder:
             job = {
                 "plan": plan.to_json(),
@@ -193,8 +198,22 @@ class _Worker:
         return None
 
     def cause_of_death(self) -> str:
-        """In words, after ``ask`` gave None."""
+        """In words, after ``ask`` gave None.
+
+        Raises:
+            WorkerError: it is the machine that is to blame, or the worker, and no file.
+        """
         code = self._process.returncode
+        if code >= 0 and code != DIED_OF_MEMORY:
+            raise WorkerError(
+                f"the worker that reads delivered files ended with code {code}",
+                cause="this machine gives it less memory than it needs"
+                if code == DIED_OF_NARROW_LIMITS
+                else "this is a defect of powerstage, or of something it rests on",
+                fix="raise the limits (ulimit -v, ulimit -t), then run it again: nothing is lost"
+                if code == DIED_OF_NARROW_LIMITS
+                else "run it again; if it ends so again, report it",
+            )
         if code == -signal.SIGXCPU:
             return "reading it takes more CPU time than any honest file"
         if code < 0:
@@ -205,7 +224,9 @@ class _Worker:
         """End the process."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                # What it was not told before it died, it need not be told.
+                with suppress(BrokenPipeError):
+                    pipe.close()
         self._process.kill()
         self._process.wait()
         self._home.cleanup()

@@ -13,12 +13,12 @@ from typing import IO, Any, Final
 import duckdb
 
 from powerstage.checks import scan
+from powerstage.checks.run import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 from powerstage.engine import connect, sql_text
 
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
 CPU_SECONDS_MAX: Final = 300
 ENGINE_MEMORY: Final = "1GiB"
-DIED_OF_MEMORY: Final = 70
 
 
 def main() -> None:
@@ -43,7 +43,8 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
             return scan.run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
-        os._exit(DIED_OF_MEMORY)
+        narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
+        os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
         return scan.unreadable(job, error) | {"engine_is_broken": True}
 

@@ -25,7 +25,7 @@ from powerstage.contract import (
 )
 from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import COMMITS, JUDGEMENT_MAX, check_name
-from powerstage.contract.receipt import utc_text
+from powerstage.contract.receipt import CHECKS_MAX, utc_text
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ConflictError,
@@ -38,6 +38,7 @@ from powerstage.store import Store, create, read
 
 DEFAULT_CONSUMER: Final = "consumer"
 _WORDS_MAX: Final = 1_000
+_BRIEF_MAX: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +122,8 @@ def consume(
             fix="check the URL; a feed has an object under commits/ for each delivery",
         )
     with lake.at_work() as incoming, Checker() as checker:
-        agreed = _agree(store, lake, contract)
         _claim(lake, store, name)
+        agreed = _agree(store, lake, contract)
         run = _Run(
             store=store,
             lake=lake,
@@ -241,6 +242,16 @@ class _Run:
         return judgement
 
     def _receipt(self, judgement: Judgement) -> Receipt:
+        receipt = self._whole_receipt(judgement)
+        if len(receipt.to_json()) <= RECORD_BYTES_MAX:
+            return receipt
+        # Texts from outside may be long: what was found matters more than samples of it.
+        brief = [
+            replace(check, words=check.words[:_BRIEF_MAX], sample=()) for check in receipt.checks
+        ]
+        return replace(receipt, checks=tuple(brief))
+
+    def _whole_receipt(self, judgement: Judgement) -> Receipt:
         return Receipt(
             slot=judgement.slot,
             identity=judgement.identity,
@@ -248,7 +259,9 @@ class _Run:
             judgement=1,
             verdict=judgement.verdict,
             checks_passed=judgement.report.passed,
-            checks=tuple(_receipt_check(finding) for finding in judgement.report.findings),
+            checks=tuple(
+                _receipt_check(finding) for finding in judgement.report.findings[:CHECKS_MAX]
+            ),
             rules=f"{self.contract.sha256} powerstage {powerstage.__version__}",
             judged_at=utc_text(self.clock()),
         )
@@ -258,10 +271,10 @@ class _Run:
         for judgement in range(receipt.judgement, JUDGEMENT_MAX + 1):
             ours = replace(receipt, judgement=judgement)
             key = ReceiptKey(consumer=self.name, slot=receipt.slot, judgement=judgement)
-            standing = create(self.store, str(key), ours.to_json())
             try:
-                theirs = Receipt.from_json(standing)
+                theirs = Receipt.from_json(create(self.store, str(key), ours.to_json()))
             except RecordError:
+                # Something that is no receipt stands there: the next judgement is free.
                 continue
             if theirs.says_the_same_as(ours):
                 return theirs
@@ -280,7 +293,10 @@ def _agree(store: Store, lake: Lake, contract: Contract | None) -> Contract:
 
 
 def _claim(lake: Lake, store: Store, name: str) -> None:
-    """A lake belongs to one feed and one consumer: slots of two feeds would be taken for one."""
+    """A lake belongs to one feed and one consumer: slots of two feeds would be taken for one.
+
+    Before anything is pinned: a call that is refused changes nothing.
+    """
     for fact, value in (("feed", store.url), ("consumer", name)):
         known = lake.ledger.fact(fact)
         if known is None:

@@ -61,12 +61,13 @@ def fetch(store: Get, file: DataFile, path: Path) -> Fetched:
 
 
 def _write(chunks: Iterator[bytes], path: Path, bytes_max: int) -> Fetched:
-    """Hash all, but keep no more on disk than was promised: the rest is refused anyway."""
+    """Hash and keep what comes, but no more than was promised: the rest is refused anyway."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as out:
         for chunk in chunks:
             digest.update(chunk)
             size += len(chunk)
-            if size <= bytes_max:
-                out.write(chunk)
+            if size > bytes_max:
+                break
+            out.write(chunk)
     return Fetched(size_bytes=size, sha256=digest.hexdigest())

@@ -24,6 +24,7 @@ from powerstage.checks import (
 )
 from powerstage.consumer.fetch import fetch, read_commit
 from powerstage.contract import Commit, Contract, DataFile, Slot, Verdict
+from powerstage.contract.calendar import is_period
 from powerstage.contract.commit import FILE_ROWS_MAX
 from powerstage.errors import ObjectNotFoundError, RecordError
 from powerstage.store import Get
@@ -46,6 +47,9 @@ CONTRACT_AGREED: Final = _check(
 )
 INVENTORY_ACCEPTED: Final = _check(
     "inventory.accepted", "the inventory that it refers to was accepted", "an accepted delivery"
+)
+PERIOD_AGREED: Final = _check(
+    "period.agreed", "the period is one of the agreed ones", "a whole number of intervals"
 )
 OBJECT_PRESENT: Final = _check("object.present", "every data object is there", "the object")
 OBJECT_SIZE: Final = _check("object.size", "every data object has its size", "the bytes promised")
@@ -116,7 +120,12 @@ class Judge:
             words = f"{error.message}: {error.cause}" if error.cause else error.message
             broken = fails(COMMIT_READABLE, detail=words)
             return Judgement(slot=slot, identity="", verdict="unreadable", report=_report([broken]))
-        results = [passes(COMMIT_READABLE), self._agreed(commit), self._chain(commit)]
+        results = [
+            passes(COMMIT_READABLE),
+            self._agreed(commit),
+            self._on_grid(commit),
+            self._chain(commit),
+        ]
         inventory = self._inventory_of(commit.inventory.slot) if commit.inventory else None
         if commit.inventory:
             results.append(_inventory_result(commit, inventory))
@@ -145,6 +154,12 @@ class Judge:
             f" (sha256 {theirs.sha256[:12]}), the lake has pinned {ours.name} {ours.version}"
             f" (sha256 {ours.sha256[:12]})",
         )
+
+    def _on_grid(self, commit: Commit) -> CheckResult:
+        interval = self._contract.delivery_interval
+        if is_period(commit.slot.period, interval):
+            return passes(PERIOD_AGREED, 1)
+        return fails(PERIOD_AGREED, detail=f"a delivery covers {interval}, counted from midnight")
 
     def _chain(self, commit: Commit) -> CheckResult:
         if commit.supersedes is None:
@@ -220,6 +235,8 @@ def _inventory_result(commit: Commit, inventory: Inventory | None) -> CheckResul
         )
     if inventory.verdict != "accepted":
         return fails(INVENTORY_ACCEPTED, detail=f"{pin.slot} is {inventory.verdict}")
+    if not inventory.files:
+        return fails(INVENTORY_ACCEPTED, detail=f"{pin.slot} holds no device")
     return passes(INVENTORY_ACCEPTED, 1)
 
 

@@ -160,7 +160,10 @@ class Lake:
 
     def _query(self, contract: Contract, dataset: DatasetName) -> str:
         columns = contract.dataset(dataset).columns
-        names = ", ".join(sql_name(column.name) for column in columns)
+        names = ", ".join(
+            f"{sql_name(column.name)}::{column.type} AS {sql_name(column.name)}"
+            for column in columns
+        )
         empty = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns)
         files = self._files(dataset)
         if not files:

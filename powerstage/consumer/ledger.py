@@ -161,16 +161,17 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        with _translated():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with closing(self._database.execute(query, values)) as cursor:
+        with _translated(), closing(self._database.execute(query, values)) as cursor:
             return cursor.fetchall()
 
     def _require_format(self) -> None:
@@ -182,6 +183,18 @@ class Ledger:
                 f"the ledger has format {found}; this powerstage reads {FORMAT}",
                 fix="use the powerstage that made it, or consume into a new folder",
             )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise EnvironmentFailedError(
+            "the ledger cannot be read or written",
+            cause=str(error),
+            fix="wait for who else has it open, check the disk, then run it again",
+        ) from error
 
 
 def _key(slot: Slot) -> tuple[str, str, int]:

@@ -21,9 +21,18 @@ def period_of(moment: datetime, interval: timedelta) -> datetime:
     return midnight + (moment - midnight) // interval * interval
 
 
+def is_period(start: datetime, interval: timedelta) -> bool:
+    """Whether a moment (UTC) starts a period, and one that ends before time does."""
+    last = datetime.max.replace(tzinfo=start.tzinfo)
+    return period_of(start, interval) == start and start <= last - interval
+
+
 def find_gaps(periods: Iterable[datetime], interval: timedelta) -> tuple[Gap, ...]:
-    """The periods missing between the first and the last of some, in runs."""
-    ordered = sorted(set(periods))
+    """The periods missing between the first and the last of some, in runs.
+
+    A start that is none of a period counts for nothing.
+    """
+    ordered = sorted({period for period in periods if is_period(period, interval)})
     return tuple(
         Gap(
             first=before + interval, last=after - interval, periods=(after - before) // interval - 1

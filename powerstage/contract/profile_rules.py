@@ -23,6 +23,7 @@ _ROLE_TYPES: Final = {
     "unit": "VARCHAR",
     "value": "DOUBLE",
 }
+_DAY_SECONDS: Final = 86_400
 _INTERVAL_SECONDS_MIN: Final = 1
 
 
@@ -149,8 +150,11 @@ def _measures(reader: Reader, rule: Rule, values: dict[str, Tree]) -> tuple[Meas
 
 def _roles(reader: Reader, rule: Rule, values: dict[str, Tree]) -> Roles:
     seconds = reader.number(values.get("intervalSeconds"), "intervalSeconds", 3600.0) or 0
-    if seconds < _INTERVAL_SECONDS_MIN or seconds != int(seconds):
-        reader.complain(rule.line, "intervalSeconds is a whole number of seconds, 1 or more")
+    if not _INTERVAL_SECONDS_MIN <= seconds <= _DAY_SECONDS or seconds != int(seconds):
+        given = values.get("intervalSeconds", rule)
+        reader.complain(
+            given.line, "intervalSeconds is a whole number of seconds, from 1 to those of a day"
+        )
         seconds = 3600
     return Roles(
         device=reader.text(values.get("device"), "device"),

@@ -29,6 +29,11 @@ _INFORMATIONAL: Final = (
 )
 
 
+# RE2 stops there.
+_REPEATS_MAX: Final = 1_000
+_RESERVED: Final = {"file_row_number", "filename"}
+
+
 def read_dataset(reader: Reader, tree: Tree) -> tuple[Dataset, Mapping] | None:
     """A dataset and the mapping it was read from; None if it has no name of ours."""
     mapping = reader.mapping(
@@ -135,6 +140,8 @@ def _column(reader: Reader, tree: Tree) -> tuple[Column, int | None]:
 
 def _name(reader: Reader, tree: Tree | None) -> str:
     name = reader.text(tree, "name")
+    if name in _RESERVED:
+        reader.complain(tree.line if tree else 1, f"DuckDB has a column {name!r} of its own")
     if tree is not None and (":" in name or not name.isprintable() or name != name.strip()):
         reader.complain(
             tree.line, f"a column's name has no colon and no blank at its ends: {name!r}"
@@ -179,11 +186,16 @@ def _pattern(reader: Reader, tree: Tree | None) -> str | None:
     pattern = reader.text(tree, "pattern")
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         reader.complain(tree.line, f"pattern is no regular expression: {error}")
         return None
-    if re.search(r"\(\?(?![:imsPU-])|\(\?P[=>]|\\[1-9]", pattern):
-        reader.complain(tree.line, "pattern uses what RE2 cannot: look-around or back-reference")
+    if re.search(r"\(\?(?![:imsPU-])|\(\?P[=>]|\\[1-9uU]|[*+?}]\+", pattern):
+        reader.complain(
+            tree.line,
+            "pattern uses what RE2 cannot: look-around, back-reference, \\u, possessive repetition",
+        )
+    if any(int(times) > _REPEATS_MAX for times in re.findall(r"[{,]([0-9]+)(?=[},])", pattern)):
+        reader.complain(tree.line, f"pattern repeats more than {_REPEATS_MAX} times")
     if not (pattern.startswith("^") and pattern.endswith("$")):
         reader.complain(tree.line, "pattern matches anywhere: anchor it with ^ and $")
     return pattern

@@ -15,6 +15,9 @@ import yaml
 from powerstage.errors import ContractError
 
 TEXT_BYTES_MAX: Final = 1024 * 1024
+# The YAML scanner takes time with the square of their number.
+_BRACKETS_MAX: Final = 2_000
+_NUMBER_MAX: Final = 1e300
 _CONTROL: Final = re.compile(r"[^\t\n\r -~\x80-\U0010ffff]")
 
 
@@ -67,6 +70,9 @@ class Reader:
         """The tree of the one document in a text, or None after a complaint."""
         if len(text.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
             self.complain(1, f"the file is larger than {TEXT_BYTES_MAX} bytes")
+            return None
+        if text.count("[") + text.count("{") > _BRACKETS_MAX:
+            self.complain(1, f"the file has more than {_BRACKETS_MAX} brackets")
             return None
         try:
             _refuse_anchors(text)
@@ -135,7 +141,11 @@ class Reader:
         if tree is None:
             return default
         value = tree.value if isinstance(tree, Scalar) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not -_NUMBER_MAX <= value <= _NUMBER_MAX
+        ):
             self.complain(tree.line, f"{what} is a finite number")
             return default
         return value

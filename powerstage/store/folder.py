@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ class FolderStore:
         """The object's bytes in chunks."""
         with self._translated(key):
             try:
-                file = self._path(key).open("rb")
+                file = self._open(self._path(key))
             except (FileNotFoundError, NotADirectoryError):
                 raise ObjectNotFoundError(f"there is no {key} in {self.url}") from None
         return self._chunks(file, key)
@@ -63,7 +64,7 @@ class FolderStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object whose key starts with the prefix, in byte order."""
         with self._translated(prefix):
-            keys = sorted(self._keys(prefix), key=str.encode)
+            keys = sorted(self._keys(prefix), key=os.fsencode)
         for key in keys:
             if info := self._info(key):
                 yield info
@@ -74,7 +75,26 @@ class FolderStore:
         return self._info(key)
 
     def _path(self, key: str) -> Path:
-        return self._root / check_key(key)
+        """Where an object is; a feed may come from outside: no link leads out of its folder."""
+        path = self._root / check_key(key)
+        if not path.parent.resolve().is_relative_to(self._root.resolve()):
+            raise StoreRefusedError(
+                f"{path.parent} leads out of {self.url}", fix="replace the link by a folder"
+            )
+        return path
+
+    def _open(self, path: Path) -> BinaryIO:
+        """A regular file, and no link: reading anything else may have no end."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise FileNotFoundError(path) from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileNotFoundError(path)
+        return os.fdopen(descriptor, "rb")
 
     def _info(self, key: str) -> ObjectInfo | None:
         path = self._root / key

@@ -42,6 +42,7 @@ _NO_ANSWER: Final = (
 )
 _ABSENT: Final = {"NoSuchKey", "404", "NotFound"}
 _TRY_AGAIN: Final = {
+    "408",
     "409",
     "ConditionalRequestConflict",
     "OperationAborted",
@@ -54,6 +55,7 @@ _TRY_AGAIN: Final = {
 _TAKEN: Final = {"412", "PreconditionFailed"}
 _HTTP_SERVER_ERROR: Final = 500
 _HTTP_TOO_MANY: Final = 429
+_CAUSE_MAX: Final = 200
 _FIXES: Final = {
     "NoSuchBucket": "make the bucket (aws s3 mb s3://{bucket}), or correct its name",
     "AccessDenied": "ask for s3:ListBucket, s3:GetObject and s3:PutObject on s3://{bucket}",
@@ -218,6 +220,13 @@ class S3Store:
             ) from error
         except ClientError as error:
             raise self._answered(key, error) from error
+        except (RecursionError, KeyError) as error:
+            # Redirected for ever, or answered without the fields that every S3 sends.
+            raise StoreRefusedError(
+                f"what answers at {self.endpoint_url} is no S3",
+                cause=f"{type(error).__name__}: {error}"[:_CAUSE_MAX],
+                fix="AWS_ENDPOINT_URL and AWS_PROFILE say which server is asked",
+            ) from error
         except BotoCoreError as error:
             raise StoreRefusedError(
                 f"cannot use {self.url}: {error}", fix="check the AWS settings"

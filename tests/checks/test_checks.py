@@ -1,10 +1,13 @@
 """The data unit tests: what each check sees, what it leaves alone, and what it says."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from powerstage.checks import Checker, InputFile, Report, Window, compile_plan
@@ -305,3 +308,41 @@ def test_a_column_may_be_called_what_it_likes(desk: Desk, name: str) -> None:
     (finding,) = desk.check().findings
     assert (finding.check.id, finding.failed) == (f"{name}.not_null", 12)
     assert [sample.row for sample in finding.samples] == [1, 2, 3, 4, 5]
+
+
+def test_a_measure_that_nobody_agreed_on_is_found_without_an_enum_too(desk: Desk) -> None:
+    """No other rule would look at its readings."""
+    enum = """        enum:
+          - value: server cpu utilization
+          - value: server power
+"""
+    assert enum in desk.contract.text
+    desk.contract = loads(desk.contract.text.replace(enum, ""), "no enum")
+    assert found(desk.check()) == set()
+    desk.spoil(f"FROM clean UNION ALL SELECT * REPLACE ('bogus' AS type) FROM clean WHERE {ONE}")
+    assert found(desk.check(rows=13)) == {"type.known"}
+
+
+def test_what_is_too_much_to_judge_is_never_accepted(desk: Desk) -> None:
+    """Not even where an incomplete grid is but a warning."""
+    text = desk.contract.text.replace("severity: error", "severity: warning")
+    desk.contract = loads(text, "warnings")
+    plan = compile_plan(desk.contract, "telemetry")
+    plan = replace(plan, prepare=(*plan.prepare, "SET VARIABLE positions = 1000000000000"))
+    report = desk.checker.check(
+        plan,
+        [InputFile(path=desk.telemetry, name="t", rows=12)],
+        inventory=[(desk.inventory, "parquet")],
+    )
+    assert not report.ok
+
+
+def test_nanoseconds_are_read_as_microseconds(desk: Desk) -> None:
+    """As pandas writes them; by every version of DuckDB."""
+    table = pq.read_table(desk.telemetry)
+    stamps = pa.timestamp("ns", tz="UTC")
+    for name in ("start_time", "end_time"):
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, name, table[name].cast(stamps))
+    pq.write_table(table, desk.telemetry)
+    assert found(desk.check()) == set()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from powerstage.checks import files
+from powerstage.checks import files, scan
 from powerstage.engine import connect
 
 ROWS = [("1", "2"), ("3", None)]
@@ -68,3 +68,29 @@ def test_texts_in_every_column_are_no_reason_to_lose_the_header(tmp_path: Path) 
     assert read(path) == []
     path.write_text("a,b\nx,y\n", encoding="utf-8")
     assert read(path) == [("x", "y")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "is_one"),
+    [
+        ("BIGINT", "12", True),
+        ("BIGINT", "-7", True),
+        ("BIGINT", "12.7", False),
+        ("BIGINT", "0x1F", False),
+        ("BIGINT", "1_000", False),
+        ("DOUBLE", "1e3", True),
+        ("DOUBLE", ".5", True),
+        ("DOUBLE", "NaN", True),
+        ("DOUBLE", "-Infinity", True),
+        ("DOUBLE", "1_0", False),
+        ("BOOLEAN", "TRUE", True),
+        ("BOOLEAN", "yes", False),
+        ("DATE", "2026-11-01", True),
+        ("DATE", "2026-11-01 23:59:59", False),
+    ],
+)
+def test_a_value_is_written_as_its_type(type_: str, text: str, is_one: bool) -> None:
+    """DuckDB would make 13 of 12.7: what is published is what was exported, or refused."""
+    with connect() as connection:
+        query = f"SELECT {scan._cast('text', type_)} IS NOT NULL FROM (SELECT $1 AS text)"
+        assert connection.execute(query, [text]).fetchall() == [(is_one,)]

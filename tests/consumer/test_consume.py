@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ from powerstage.errors import (
 from powerstage.store import MemoryStore, Store
 from tests.conftest import clock
 from tests.consumer.conftest import Feed, edited_json
+
+
+def copied(feed: Feed, store: Store) -> Store:
+    """A store, with all objects of the feed in it."""
+    for key in feed.keys:
+        store.put(key, feed.read(key))
+    return store
 
 
 def lost_receipts(objects: dict[str, bytes]) -> Store:
@@ -291,3 +299,49 @@ with Lake(Path(sys.argv[2]), make=True) as lake:
     command[2] = script_without_kill
     second = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert second.stdout.split() == ["16", "9"]
+
+
+def test_a_call_that_is_refused_pins_nothing(feed: Feed, tmp_path: Path) -> None:
+    """A lake keeps its contract when somebody names another feed with another contract."""
+    feed.consume()
+    newer = loads(feed.source.contract.text.replace("version: 1.0.0", "version: 2.0.0"), "newer")
+    with Lake(tmp_path / "lake") as lake:
+        with pytest.raises(UsageError, match="has feed memory, not other"):
+            consume(copied(feed, MemoryStore("other")), lake, clock=clock, contract=newer)
+        assert lake.contract is not None
+        assert lake.contract.version == "1.0.0"
+
+
+def test_what_is_no_receipt_does_not_stop_the_consumer(feed: Feed) -> None:
+    """Somebody put two megabytes where its receipt belongs: the next judgement is free."""
+    key = ReceiptKey(consumer="consumer", slot=feed.slot, judgement=1)
+    feed.store.put(str(key), b"x" * 2_000_000)
+    assert len(feed.consume().judgements) == 25
+    assert str(replace(key, judgement=2)) in feed.receipts()
+
+
+def test_no_more_is_read_than_was_promised(feed: Feed) -> None:
+    """An object without end is given up after the chunk that goes beyond."""
+
+    class Endless(MemoryStore):
+        chunks = 0
+
+        def get(self, key: str) -> Iterator[bytes]:
+            """The one object never ends."""
+            if key != feed.commit().files[0].key:
+                return super().get(key)
+            return self.without_end()
+
+        def without_end(self) -> Iterator[bytes]:
+            """Zeros, counted by the KiB."""
+            while True:
+                self.chunks += 1
+                yield bytes(1024)
+
+    store = Endless()
+    copied(feed, store)
+    with Lake(feed.folder / "endless", make=True) as lake:
+        consumed = consume(store, lake, clock=clock)
+    (refused,) = (j for j in consumed.judgements if j.verdict != "accepted")
+    assert [finding.check.id for finding in refused.report.findings] == ["object.size"]
+    assert store.chunks < 20

@@ -1,11 +1,24 @@
 """What the consumer makes of a feed that is not as it should be: just that, and nothing else."""
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+import duckdb
 import pytest
 
-from powerstage.contract import CommitKey, ContractPin, InventoryPin, Slot, loads
+from powerstage.contract import (
+    CommitKey,
+    ContractPin,
+    DataFile,
+    InventoryPin,
+    Slot,
+    loads,
+    parse_period,
+)
+from powerstage.contract.layout import data_key
 from powerstage.store import MemoryStore
 from tests.consumer.conftest import Feed, edited_json
 
@@ -217,3 +230,57 @@ def test_the_pinned_contract_counts_whatever_the_feed_says(feed: Feed) -> None:
         "contract.agreed",
         "inventory.accepted",
     }
+
+
+@pytest.mark.parametrize(
+    "period", ["2026-11-02T0530", "9999-12-31T2300"], ids=["off the grid", "at the end of time"]
+)
+def test_a_period_that_was_not_agreed_is_refused(feed: Feed, period: str) -> None:
+    """What it holds is never shown a second time, and it makes no gap."""
+    slot = Slot(dataset="telemetry", period=parse_period(period))
+    (file,) = feed.commit().files
+    key = str(data_key(slot, file.sha256))
+    feed.store.put(key, feed.read(file.key))
+    feed.recommit(slot=slot, files=(replace(file, key=key),))
+    consumed = feed.consume()
+    refused = [j for j in consumed.judgements if j.verdict != "accepted"]
+    assert [j.slot for j in refused] == [slot]
+    assert {finding.check.id for finding in refused[0].report.findings} == {"period.agreed"}
+    assert consumed.gaps == ()
+
+
+def test_rows_are_promised_file_by_file(feed: Feed, tmp_path: Path) -> None:
+    """Two wrong promises do not make a right sum."""
+    files = []
+    for number, (where, promised) in enumerate((("< 4", 8), (">= 4", 4))):
+        path = tmp_path / f"part{number}.parquet"
+        source = tmp_path / "whole.parquet"
+        source.write_bytes(feed.read(feed.commit().files[0].key))
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"COPY (SELECT * EXCLUDE (file_row_number) FROM read_parquet('{source}',"
+                f" file_row_number = true) WHERE file_row_number {where}) TO '{path}'"
+            )
+        body = path.read_bytes()
+        sha256 = hashlib.sha256(body).hexdigest()
+        key = str(data_key(feed.slot, sha256))
+        feed.store.put(key, body)
+        files.append(DataFile(key=key, sha256=sha256, bytes=len(body), rows=promised))
+    feed.recommit(files=tuple(files))
+    assert feed.findings() == {str(feed.slot): ("rejected", {"rows.as_committed"})}
+
+
+def test_an_inventory_without_a_file_leaves_telemetry_without_devices(feed: Feed) -> None:
+    """That is said of the telemetry, in words; nothing is called unreadable."""
+    feed.recommit(slot=feed.inventory, inventory=None, files=(), reason="no-data")
+    identity = feed.commit(feed.inventory).identity
+    feed.recommit(inventory=InventoryPin(slot=feed.inventory, identity=identity))
+    assert feed.findings()[str(feed.slot)] == ("rejected", {"inventory.accepted"})
+
+
+def test_an_empty_delivery_passes_no_check_of_data(feed: Feed) -> None:
+    """It is allowed, but nothing was complete about it."""
+    feed.recommit(files=(), reason="no-data")
+    (judgement,) = (j for j in feed.consume().judgements if j.slot == feed.slot)
+    assert judgement.verdict == "accepted"
+    assert "grid.complete" not in {result.check.id for result in judgement.report.results}

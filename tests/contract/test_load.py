@@ -77,6 +77,12 @@ def test_the_default_contract_is_odcs() -> None:
         ("apiVersion: v3.2.0", "apiVersion: v2.0.0", "not one of: v3.2.0"),
         ("kind: DataContract", "kind: DataContract\nkind: DataContract", ""),
         ("- name: source", '- name: "raw:source"', "no colon"),
+        ("- name: source", "- name: file_row_number", "of its own"),
+        ("intervalSeconds: 3600", "intervalSeconds: 100000000000000000000", "those of a day"),
+        ("maximum: 2000", "maximum: 1" + "0" * 400, "finite number"),
+        ("'^[0-9A-Z]{10}$'", "'^[0-9A-Z]{99999999999999}$'", "no regular expression"),
+        ("'^[0-9A-Z]{10}$'", "'^[0-9A-Z]{1,2000}$'", "more than 1000 times"),
+        ("'^[0-9A-Z]{10}$'", "'^[0-9A-Z]++$'", "possessive"),
         ("- name: source", "- name: SN", "the column 'SN' stands twice"),
         ("value: iLo", 'value: "i\\0Lo"', "control characters"),
         ("status: active", "status: *x", "anchors, aliases and tags"),
@@ -113,10 +119,11 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "just words", "a: [", "\0", "x" * 2_000_000, "- " * 5000]
+    "text",
+    ["", "[]", "just words", "a: [", "\0", "x" * 2_000_000, "- " * 5000, "a: " + "[" * 500_000],
 )
 def test_what_is_no_contract_is_refused(text: str) -> None:
-    """Emptiness, other YAML, no YAML and two megabytes."""
+    """Emptiness, other YAML, no YAML, two megabytes, and what YAML takes an hour for."""
     with pytest.raises(ContractError):
         loads(text, "x")
 
