@@ -64,7 +64,7 @@ def open_to_publish(url: str, yes_write_to: str | None) -> Store:
     """A store for a feed: an empty place, or one that holds a feed; not a folder of others."""
     store = open_to_write(url, yes_write_to)
     folder = Path(url)
-    if is_local(store) and not url.startswith("s3://") and folder.is_dir():
+    if not url.startswith("s3://") and folder.is_dir():
         names = {path.name for path in folder.iterdir()}
         if names and not names & {"contract", "commits", "data"}:
             raise UsageError(

@@ -176,7 +176,12 @@ def _validate_export(path: Path, contract: Contract | None, *, as_json: bool) ->
             f"there is nothing {'in' if path.exists() else 'at'} {path}",
             fix="name a file, a folder with an export or a feed in it, or a feed's URL",
         )
-    if (path / LEDGER_FILE).is_file() or COMMITS.rstrip("/") in path.absolute().parts:
+    here = path.absolute()
+    in_feed = any(
+        folder.name in {"inventory", "telemetry"} and f"{folder.parent.name}/" == COMMITS
+        for folder in (here, *here.parents)
+    )
+    if in_feed or (path / LEDGER_FILE).is_file():
         raise UsageError(
             f"{path} is a lake, or a part of a feed: neither can be judged",
             fix="name the feed, or the commit of one delivery: a .json under commits/",
@@ -217,8 +222,9 @@ def _delivery(target: str) -> tuple[str, Slot | None]:
     """The feed, and the slot where the target is the URL of a commit."""
     if not target.endswith(".json"):
         return target, None
-    feed, _, key = target.rpartition("commits/")
-    feed = feed or "."
+    # From within a feed, its name is not said.
+    feed, _, key = f"/{target}".rpartition("/commits/")
+    feed = feed[1:] or "."
     try:
         named = parse_key(f"commits/{key}")
     except RecordError as error:

@@ -75,16 +75,16 @@ class FolderStore:
         return self._info(key)
 
     def _path(self, key: str) -> Path:
-        """Where an object is; a feed may come from outside: no link leads out of its folder."""
-        path = self._root / check_key(key)
-        if not path.parent.resolve().is_relative_to(self._root.resolve()):
-            raise StoreRefusedError(
-                f"{path.parent} leads out of {self.url}", fix="replace the link by a folder"
-            )
-        return path
+        return self._root / check_key(key)
+
+    def _leads_out(self, path: Path) -> bool:
+        """A feed may come from outside: what is behind a link to elsewhere is none of its own."""
+        return not path.parent.resolve().is_relative_to(self._root.resolve())
 
     def _open(self, path: Path) -> BinaryIO:
         """A regular file, and no link: reading anything else may have no end."""
+        if self._leads_out(path):
+            raise FileNotFoundError(path)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -123,6 +123,10 @@ class FolderStore:
     @contextmanager
     def _draft(self, path: Path, body: bytes | Path) -> Iterator[Path]:
         """A hidden file with the content, on disk, in the folder of its place."""
+        if self._leads_out(path):
+            raise StoreRefusedError(
+                f"{path.parent} leads out of {self.url}", fix="replace the link by a folder"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=".", suffix=".draft", delete=False

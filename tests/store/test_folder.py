@@ -21,6 +21,8 @@ def test_no_link_leads_out_of_a_folder(tmp_path: Path) -> None:
     for key in ("file", "endless"):
         with pytest.raises(ObjectNotFoundError):
             store.get(key)
+    with pytest.raises(ObjectNotFoundError):
+        store.get("folder/a")
     with pytest.raises(StoreRefusedError, match="leads out of"):
         store.put("folder/b", b"x")
     assert [path.name for path in (tmp_path / "secret").iterdir()] == ["a"]
