@@ -114,8 +114,11 @@ class _FaultySource:
         }
         return [period for period in self._source.periods() if period not in missing]
 
-    def write_inventory(self, path: Path) -> int:
-        return self._source.write_inventory(path)
+    def snapshots(self) -> Sequence[datetime]:
+        return self._source.snapshots()
+
+    def write_inventory(self, period: datetime, path: Path) -> int:
+        return self._source.write_inventory(period, path)
 
     def write_telemetry(self, period: datetime, path: Path) -> int:
         rows = self._source.write_telemetry(period, path)
@@ -206,7 +209,7 @@ def _devices(source: Source) -> list[str]:
     """The devices of the source's inventory, in order."""
     with tempfile.TemporaryDirectory() as folder, connect() as connection:
         path = Path(folder, "inventory.parquet")
-        source.write_inventory(path)
+        source.write_inventory(source.snapshots()[0], path)
         device = sql_name(source.contract.inventory_device)
         rows = connection.execute(
             f"SELECT {device} FROM read_parquet({sql_text(str(path))}) ORDER BY {device}"

@@ -175,7 +175,11 @@ class ExportSource:
         ).fetchall()
         return [datetime.fromtimestamp(period, UTC) for (period,) in rows]
 
-    def write_inventory(self, path: Path) -> int:
+    def snapshots(self) -> Sequence[datetime]:
+        """The first period: an export knows one inventory."""
+        return self.periods()[:1]
+
+    def write_inventory(self, period: datetime, path: Path) -> int:  # noqa: ARG002 - one for all
         """Write the inventory as Parquet; its number of rows."""
         return self._write("inventory", "true", path)
 

@@ -44,7 +44,7 @@ def write_export(
         days[period.date()].append(period)
     with tempfile.TemporaryDirectory() as temporary, connect(threads=1) as connection:
         path = Path(temporary, "inventory.parquet")
-        source.write_inventory(path)
+        source.write_inventory(source.snapshots()[0], path)
         _copy(connection, contract.inventory, [path], folder / f"inventory.{format}", "UTC")
         for day, periods in days.items():
             paths = []

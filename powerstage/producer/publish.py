@@ -6,7 +6,8 @@ write-once. Nothing is ever deleted.
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -80,20 +81,27 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="powerstage-publish-") as folder:
         feed = _Feed(source.contract, store, clock)
         feed.refuse_other_contract()
-        snapshot = _inventory(source, periods[0], Path(folder))
-        pin, inventory = feed.place_inventory(snapshot)
+        snapshots = {
+            start: feed.place_inventory(_inventory(source, start, Path(folder)))
+            for start in source.snapshots()
+        }
+        pins = _pins(snapshots, periods)
         known = {
-            period: feed.compare(_telemetry(source, period, Path(folder)), pin)
+            period: feed.compare(_telemetry(source, period, Path(folder)), pins[period])
             for period in periods
             if feed.head("telemetry", period) is not None
         }
         feed.refuse_conflicts()
         feed.put_contract()
-        done = [inventory or feed.deliver(snapshot, None)]
-        on_delivery(done[0])
+        done = []
         for period in periods:
+            if placed := snapshots.get(period):
+                done.append(placed.standing or feed.deliver(placed.offer, None))
+                on_delivery(done[-1])
             standing = known.get(period)
-            done.append(standing or feed.deliver(_telemetry(source, period, Path(folder)), pin))
+            done.append(
+                standing or feed.deliver(_telemetry(source, period, Path(folder)), pins[period])
+            )
             on_delivery(done[-1])
     return done
 
@@ -107,6 +115,15 @@ class _Offer:
     file: DataFile
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    """An inventory in its place: how telemetry pins it, and what stands there already."""
+
+    offer: _Offer
+    pin: InventoryPin
+    standing: Published | None
+
+
 class _Feed:
     """The feed as a producer sees it: what stands there, and what would stand there."""
 
@@ -114,6 +131,7 @@ class _Feed:
         self._contract, self._store, self._clock = contract, store, clock
         self._contract_key = str(ContractKey(name=contract.name, version=contract.version))
         self._heads: dict[tuple[DatasetName, datetime], Slot] = {}
+        self._offered: dict[Slot, Commit] = {}
         self._conflicts: list[str] = []
         self._contract_stands = False
         for info in store.list(COMMITS):
@@ -143,7 +161,7 @@ class _Feed:
         body = self._contract.text.encode()
         self._require_own_contract(create(self._store, self._contract_key, body))
 
-    def place_inventory(self, offer: _Offer) -> tuple[InventoryPin, Published | None]:
+    def place_inventory(self, offer: _Offer) -> _Snapshot:
         """The snapshot that telemetry will pin, and what stands there if it need not be sent.
 
         A snapshot stays in force until another is delivered: one that has not changed is not
@@ -156,16 +174,19 @@ class _Feed:
         ]
         if earlier:
             head = max(earlier)
-            standing = self._standing(head)
+            standing = self._offered.get(head) or self._standing(head)
             same = [file.sha256 for file in standing.files] == [offer.file.sha256]
             if same or head.period == offer.slot.period:
                 pin = InventoryPin(slot=head, identity=standing.identity)
-                if same:
-                    return pin, _unchanged(standing)
-                self._conflicts.append(_difference(standing, offer))
-                return pin, None
-        identity = self._commit(offer, None).identity
-        return InventoryPin(slot=offer.slot, identity=identity), None
+                if not same:
+                    self._conflicts.append(_difference(standing, offer))
+                return _Snapshot(offer=offer, pin=pin, standing=_unchanged(standing))
+        commit = self._commit(offer, None)
+        # The next one is compared with this, as it will be when all is published once more.
+        self._heads["inventory", offer.slot.period] = offer.slot
+        self._offered[offer.slot] = commit
+        pin = InventoryPin(slot=offer.slot, identity=commit.identity)
+        return _Snapshot(offer=offer, pin=pin, standing=None)
 
     def compare(self, offer: _Offer, pin: InventoryPin | None) -> Published:
         """The standing delivery of a period; a conflict is noted if it is not the offered one."""
@@ -257,10 +278,18 @@ def feed_name(url: str) -> str:
     return url if url.startswith("s3://") else Path(url).resolve().name
 
 
+def _pins(
+    snapshots: Mapping[datetime, _Snapshot], periods: Sequence[datetime]
+) -> dict[datetime, InventoryPin]:
+    """For each period the snapshot in force: that of the last start before or at it."""
+    starts = list(snapshots)
+    return {period: snapshots[starts[bisect_right(starts, period) - 1]].pin for period in periods}
+
+
 def _inventory(source: Source, period: datetime, folder: Path) -> _Offer:
     slot = Slot(dataset="inventory", period=period)
-    path = folder / "inventory.parquet"
-    return _offer(slot, path, source.write_inventory(path))
+    path = folder / f"inventory-{period_text(period)}.parquet"
+    return _offer(slot, path, source.write_inventory(period, path))
 
 
 def _telemetry(source: Source, period: datetime, folder: Path) -> _Offer:

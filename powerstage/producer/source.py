@@ -20,8 +20,15 @@ class Source(Protocol):
         """The starts of the periods that there are readings for, UTC, ascending."""
         ...
 
-    def write_inventory(self, path: Path) -> int:
-        """Write the inventory as Parquet; its number of rows."""
+    def snapshots(self) -> Sequence[datetime]:
+        """The periods that a new snapshot of the inventory is in force from, ascending.
+
+        The first of all periods is one of them; others follow where devices come or go.
+        """
+        ...
+
+    def write_inventory(self, period: datetime, path: Path) -> int:
+        """Write the inventory in force in a period as Parquet; its number of rows."""
         ...
 
     def write_telemetry(self, period: datetime, path: Path) -> int:

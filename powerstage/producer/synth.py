@@ -94,7 +94,11 @@ class MockSource:
         interval = self.contract.delivery_interval
         return [self.start + index * interval for index in range(self.days * _DAY // interval)]
 
-    def write_inventory(self, path: Path) -> int:
+    def snapshots(self) -> Sequence[datetime]:
+        """The first period: the fleet stays as it is."""
+        return self.periods()[:1]
+
+    def write_inventory(self, period: datetime, path: Path) -> int:  # noqa: ARG002 - one for all
         """Write the inventory as Parquet; its number of rows."""
         names = ", ".join(
             f"{_of_inventory(column.name)} AS {sql_name(column.name)}"

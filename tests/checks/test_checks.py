@@ -34,7 +34,7 @@ class Desk:
         self.period: datetime = source.periods()[5]
         self.inventory = folder / "inventory.parquet"
         self.telemetry = folder / "telemetry.parquet"
-        source.write_inventory(self.inventory)
+        source.write_inventory(self.period, self.inventory)
         self.rows = source.write_telemetry(self.period, self.telemetry)
 
     def spoil(self, query: str, name: str = "telemetry") -> None:

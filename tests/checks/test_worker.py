@@ -18,7 +18,7 @@ from powerstage.producer import MockSource
 @pytest.fixture
 def file(source: MockSource, tmp_path: Path) -> InputFile:
     """A sound inventory."""
-    source.write_inventory(tmp_path / "inventory.parquet")
+    source.write_inventory(source.start, tmp_path / "inventory.parquet")
     return InputFile(path=tmp_path / "inventory.parquet", name="inventory.parquet")
 
 

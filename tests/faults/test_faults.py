@@ -251,7 +251,7 @@ def planner(contract: Contract) -> Callable[[int], tuple[PlannedFault, ...]]:
 def devices(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The serial numbers of the fleet's inventory."""
     path: Path = tmp_path_factory.mktemp("inventory") / "inventory.parquet"
-    fleet(contract, 7).write_inventory(path)
+    fleet(contract, 7).write_inventory(START, path)
     return set(pyarrow.parquet.read_table(path)["sn"].to_pylist())
 
 

@@ -118,9 +118,13 @@ class Spliced:
         """Those of the whole."""
         return self.whole.periods()
 
-    def write_inventory(self, path: Path) -> int:
+    def snapshots(self) -> Sequence[datetime]:
+        """Those of the whole."""
+        return self.whole.snapshots()
+
+    def write_inventory(self, period: datetime, path: Path) -> int:
         """That of the whole."""
-        return self.whole.write_inventory(path)
+        return self.whole.write_inventory(period, path)
 
     def write_telemetry(self, period: datetime, path: Path) -> int:
         """One from the part, all others from the whole."""

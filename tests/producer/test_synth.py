@@ -69,7 +69,7 @@ class Written:
 def write(source: MockSource, folder: Path) -> Written:
     """Write all of a source."""
     inventory = folder / "inventory.parquet"
-    source.write_inventory(inventory)
+    source.write_inventory(source.snapshots()[0], inventory)
     telemetry = []
     for index, period in enumerate(source.periods()):
         telemetry.append(folder / f"{index:04}.parquet")
@@ -86,7 +86,7 @@ def week(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Writte
 
 def period_bytes(source: MockSource, period: datetime, folder: Path) -> tuple[bytes, bytes]:
     """Inventory and one period as they are sent."""
-    source.write_inventory(folder / "i")
+    source.write_inventory(period, folder / "i")
     source.write_telemetry(period, folder / "t")
     return (folder / "i").read_bytes(), (folder / "t").read_bytes()
 
@@ -156,7 +156,7 @@ def test_every_reading_is_there_once(week: Written) -> None:
 
 def test_serial_numbers_are_unique(contract: Contract, tmp_path: Path) -> None:
     """In a fleet as large as a fleet can be."""
-    synthesise(contract, devices=1_000_000, start=START).write_inventory(tmp_path / "i")
+    synthesise(contract, devices=1_000_000, start=START).write_inventory(START, tmp_path / "i")
     with duckdb.connect() as connection:
         counts = connection.execute(
             f"SELECT count(*), count(DISTINCT sn) FROM read_parquet('{tmp_path}/i')"
