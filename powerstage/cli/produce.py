@@ -1,6 +1,6 @@
 """``powerstage synth`` and ``powerstage publish``: the producer's commands."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -38,7 +38,7 @@ _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
 
 @click.command()
 @click.argument("feed")
-@click.option("--devices", default=40, show_default=True, help="How many servers.")
+@click.option("--devices", default=40, show_default=True, help="How many places for servers.")
 @click.option(
     "--start",
     type=click.DateTime(formats=_FORMATS),
@@ -48,6 +48,13 @@ _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
 )
 @click.option("--days", default=1, show_default=True, help="How many days.")
 @click.option("--seed", default=7, show_default=True, help="Decides every value.")
+@click.option(
+    "--fuzz",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Take readings up to so many seconds late, as far as the contract allows.",
+)
 @click.option("--faults", default="", help="Names of faults to put in, separated by commas.")
 @click.option(
     "--export",
@@ -65,6 +72,7 @@ def synth(
     start: datetime,
     days: int,
     seed: int,
+    fuzz: int,
     faults: str,
     export_format: str | None,
     contract_path: Path | None,
@@ -77,7 +85,14 @@ def synth(
     """
     contract = load_contract(contract_path) or default()
     source = synthesise(
-        contract, devices=devices, start=start.replace(tzinfo=UTC), days=days, seed=seed
+        contract,
+        devices=devices,
+        start=start.replace(tzinfo=UTC),
+        days=days,
+        seed=seed,
+        fuzz=timedelta(seconds=fuzz),
+        # A plain export knows one inventory.
+        frozen=export_format is not None,
     )
     terminal = results(as_json)
     if export_format is not None:

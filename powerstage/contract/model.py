@@ -73,6 +73,7 @@ class Roles:
     unit: str
     value: str
     reading_interval: timedelta
+    jitter: timedelta
     rule: Rule
 
 

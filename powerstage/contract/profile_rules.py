@@ -164,6 +164,7 @@ def _roles(reader: Reader, rule: Rule, values: dict[str, Tree]) -> Roles:
         unit=reader.text(values.get("unit"), "unit"),
         value=reader.text(values.get("value"), "value"),
         reading_interval=timedelta(seconds=seconds),
+        jitter=timedelta(),
         rule=rule,
     )
 

@@ -198,9 +198,10 @@ class ExportSource:
         columns = self.contract.dataset(dataset)
         names = ", ".join(sql_name(column.name) for column in columns.columns)
         key = ", ".join(sql_name(name) for name in columns.key)
-        return write_parquet(
-            self._connection, f"SELECT {names} FROM {dataset} WHERE {where} ORDER BY {key}", path
-        )
+        query = f"SELECT {names} FROM {dataset} WHERE {where} ORDER BY {key}"
+        # A connection of its own: several periods may be written at once.
+        with self._connection.cursor() as connection:
+            return write_parquet(connection, query, path)
 
     def _load(
         self, dataset: DatasetName, paths: Sequence[Path], format_: FileFormat, order: str

@@ -1,30 +1,34 @@
-"""The servers of a mock producer: what they are, where they stand, how much they draw.
+"""The servers of a mock producer: what they are, where they stand, when they serve.
 
-Models and product numbers are those of the old generator's catalogue (``models.csv``). Watts
-at idle and at full load rest on published SPECpower_ssj2008 results of the DL325 and DL380
-Gen10 families, with 5 W added per small and 8 W per large drive bay, which those results lack.
+A fleet is a number of places for servers. In each, one server follows another over the years:
+which serves at an instant is a function of seed, place and day alone. Servers come and go at
+midnight UTC, so that each delivery has one inventory.
 """
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import duckdb
 
 from powerstage.contract import Column, Contract
-from powerstage.engine import sql_file, sql_name, sql_text
+from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
+from powerstage.producer import parameters
+from powerstage.producer.curves import Model, models
+from powerstage.producer.serials import SerialForm, serial_form
 
 DEVICES_MAX: Final = 1_000_000
-_SERIAL_STRIDE: Final = 7_919  # a prime: multiples of it visit every serial before one recurs
 # 2**64 divided by the golden ratio: keeps seed 0 from the fixed point of the mixer.
 SEED_OFFSET: Final = 0x9E3779B97F4A7C15
+# What the table ``device`` calls the columns of the inventory: no contract's column has a colon.
+INVENTORY: Final = "inventory:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """A number of devices, decided by a seed: the same seed, the same devices."""
+    """A number of servers, decided by a seed: the same seed, the same servers."""
 
     contract: Contract
     devices: int
@@ -38,55 +42,129 @@ class Fleet:
             )
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"seed is {self.seed}", fix="--seed is from 0 to 2^63 - 1")
-        pattern = self.contract.inventory.column(self.contract.inventory_device).pattern
-        if pattern and not re.search(pattern, "8899000000"):
-            raise UsageError(
-                "mock serial numbers, such as 8899000000, do not match the contract's pattern",
-                cause=f"{self.contract.inventory_device} matches {pattern}",
-                fix="change the pattern, or publish an export of your own",
-            )
         for column in self.contract.inventory.columns:
             self._expression(column)
 
-    def create_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Create ``device``: the struct ``inventory``, and the hidden facts behind readings.
+    def require_serials(self, first: datetime, last: datetime) -> None:
+        """Refuse a fleet that has more servers between two instants than serial numbers."""
+        generations = (last - first).days // parameters.SERVICE_DAYS + 2
+        if self.devices * generations > self._serials.space:
+            raise UsageError(
+                f"{self.devices:,} devices and their successors need"
+                f" {self.devices * generations:,} serial numbers; there are"
+                f" {self._serials.space:,}",
+                cause=f"the contract's pattern of {self.contract.inventory_device} allows no more",
+                fix=f"--devices is at most {self._serials.space // generations:,},"
+                " or widen the pattern",
+            )
 
-        Those are ``device_key`` (UBIGINT), ``base`` and ``amplitude`` (share of full load),
-        ``idle_watts``, ``range_watts``, ``bend`` (0 for power linear in load) and ``zone``.
+    def create_places(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Create ``place``: the places for servers, and when the next one comes to each."""
+        places = sql_file(
+            "powerstage.producer",
+            "places.sql",
+            seed=(self.seed ^ SEED_OFFSET) % 2**64,
+            devices=self.devices,
+            service_days=parameters.SERVICE_DAYS,
+            vacant_share=sql_double(parameters.VACANT_SHARE),
+            vacant_days_max=parameters.VACANT_DAYS_MAX,
+        )
+        connection.execute(f"CREATE TEMP TABLE place AS {places}")
+
+    def changes(
+        self, connection: duckdb.DuckDBPyConnection, first: datetime, last: datetime
+    ) -> Sequence[datetime]:
+        """The midnights after ``first`` and up to ``last`` at which a server comes or goes."""
+        query = sql_file(
+            "powerstage.producer",
+            "changes.sql",
+            first_day=_day(first) + 1,
+            last_day=_day(last),
+            service_days=parameters.SERVICE_DAYS,
+        )
+        days = connection.execute(query).fetchall()
+        return [datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day) for (day,) in days]
+
+    def create_serving(self, connection: duckdb.DuckDBPyConnection, moment: datetime) -> None:
+        """Create ``serving``: who serves at a moment, in the order of serial numbers.
+
+        Its columns are those of the inventory with ``inventory:`` before their names, texts as
+        ENUMs of just the values that occur; ``position`` (the place, from 0) and the hidden
+        facts behind readings: ``device_key`` (UBIGINT), ``moment_group``, ``base`` and
+        ``amplitude`` (per mille of full load), ``watts_offset``, ``spread``,
+        ``noise_watts_least`` and ``noise_watts_step``.
         """
-        connection.execute(
-            "CREATE TEMP TABLE catalogue (model VARCHAR, product_id VARCHAR, idle DOUBLE,"
-            " full_load DOUBLE)"
-        )
-        text = resources.files("powerstage.producer").joinpath("models.csv").read_text("utf-8")
-        rows = [line.split(",") for line in text.splitlines()[1:]]
-        connection.executemany("INSERT INTO catalogue VALUES (?, ?, ?, ?)", rows)
         columns = ", ".join(
-            f"{sql_name(column.name)} := {self._expression(column)}"
+            f"{self._expression(column)} AS {sql_name(INVENTORY + column.name)}"
             for column in self.contract.inventory.columns
-        )
-        sites = ", ".join(
-            f"({index}, {sql_text(site.code)}, {sql_text(site.timezone)})"
-            for index, site in enumerate(self.contract.sites)
         )
         devices = sql_file(
             "powerstage.producer",
             "devices.sql",
-            seed=(self.seed ^ SEED_OFFSET) % 2**64,
-            devices=self.devices,
-            models=len(rows),
-            sites=sites,
+            day=_day(moment),
+            service_days=parameters.SERVICE_DAYS,
+            scattered=self._serials.scatter(f"generation * {self.devices} + position", self.seed),
+            models=", ".join(_model_values(number, model) for number, model in enumerate(models())),
+            model_count=len(models()),
+            sites=self._sites(),
             site_count=len(self.contract.sites),
+            profiles=_profile_values(),
+            profile_count=len(parameters.PROFILES),
+            deviation=sql_double(parameters.DEVICE_DEVIATION),
             columns=columns,
         )
-        connection.execute(f"CREATE TEMP TABLE device AS {devices}")
+        for name in ("device", "serving"):
+            connection.execute(f"DROP TABLE IF EXISTS {name}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE serving_text AS {devices}")
+        casts = self._create_enums(connection)
+        serial = sql_name(INVENTORY + self.contract.inventory_device)
+        connection.execute(
+            f"CREATE TEMP TABLE serving AS SELECT * {casts} FROM serving_text"
+            f" ORDER BY serving_text.{serial}"
+        )
+
+    def inventory_query(self) -> str:
+        """SQL for the inventory, from the table ``serving``."""
+        names = ", ".join(
+            f"{sql_name(INVENTORY + column.name)} AS {sql_name(column.name)}"
+            for column in self.contract.inventory.columns
+        )
+        key = ", ".join(sql_name(INVENTORY + name) for name in self.contract.inventory.key)
+        return f"SELECT {names} FROM serving ORDER BY {key}"
+
+    def _create_enums(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """Casts of texts to ENUMs: Parquet is written far faster where no text is hashed."""
+        casts = []
+        for number, column in enumerate(self.contract.inventory.columns):
+            name, enum = sql_name(INVENTORY + column.name), f"inventory_{number}"
+            known = f"SELECT DISTINCT {name} FROM serving_text WHERE {name} IS NOT NULL"
+            if column.type != "VARCHAR" or not connection.execute(f"{known} LIMIT 1").fetchall():
+                continue
+            connection.execute(f"DROP TYPE IF EXISTS {enum}")
+            connection.execute(f"CREATE TYPE {enum} AS ENUM ({known} ORDER BY {name})")
+            casts.append(f"{name}::{enum} AS {name}")
+        return f"REPLACE ({', '.join(casts)})" if casts else ""
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The time zones of the sites, each once."""
+        return tuple(dict.fromkeys(site.timezone for site in self.contract.sites))
+
+    @property
+    def _serials(self) -> SerialForm:
+        column = self.contract.inventory.column(self.contract.inventory_device)
+        return serial_form(column.pattern)
+
+    def _sites(self) -> str:
+        return ", ".join(
+            f"({index}, {sql_text(site.code)}, {self.zones.index(site.timezone)})"
+            for index, site in enumerate(self.contract.sites)
+        )
 
     def _expression(self, column: Column) -> str:
         contract = self.contract
         if column.name == contract.inventory_device:
-            offset = self.seed % DEVICES_MAX
-            number = f"(number * {_SERIAL_STRIDE} + {offset}) % {DEVICES_MAX}"
-            return f"'8899' || lpad(({number})::VARCHAR, 6, '0')"
+            return self._serials.spell("scattered")
         if column.name == contract.inventory_site:
             return "code"
         if column.name in {"model", "product_id"}:
@@ -105,3 +183,24 @@ def fill(column: Column) -> str:
         cause="it is required, and the contract allows no values to choose from",
         fix="give it an enum, or required: false",
     )
+
+
+def _day(moment: datetime) -> int:
+    """The days since 1970."""
+    return int(moment.timestamp()) // 86_400
+
+
+def _model_values(number: int, model: Model) -> str:
+    noise = ", ".join(map(sql_double, model.noise_watts))
+    return f"({number}, {sql_text(model.name)}, {sql_text(model.product_id)}, {noise})"
+
+
+def _profile_values() -> str:
+    """Number, the draw (0 to 1) that it begins and ends at, and the ranges of its loads."""
+    rows, begin = [], 0.0
+    for number, profile in enumerate(parameters.PROFILES):
+        end = 1.0 if profile is parameters.PROFILES[-1] else begin + profile.share
+        numbers = (begin, end, *profile.base, *profile.amplitude)
+        rows.append(f"({number}, {', '.join(map(sql_double, numbers))})")
+        begin = end
+    return ", ".join(rows)

@@ -22,5 +22,4 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path)
         f"COPY ({query}) TO {sql_text(str(path))}"
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     ).fetchall()
-    connection.execute("RESET disabled_optimizers")
     return int(rows)

@@ -8,9 +8,10 @@ from typing import Literal
 
 import duckdb
 
-from powerstage.contract import Dataset, front_matter, period_text
+from powerstage.contract import Dataset, front_matter
 from powerstage.engine import connect, sql_name, sql_text
 from powerstage.errors import UsageError
+from powerstage.producer.ahead import write_ahead
 from powerstage.producer.parquet import write_parquet
 from powerstage.producer.source import Source
 from powerstage.store import local_folder
@@ -47,10 +48,8 @@ def write_export(
         source.write_inventory(source.snapshots()[0], path)
         _copy(connection, contract.inventory, [path], folder / f"inventory.{format}", "UTC")
         for day, periods in days.items():
-            paths = []
-            for period in periods:
-                paths.append(Path(temporary, f"{period_text(period)}.parquet"))
-                source.write_telemetry(period, paths[-1])
+            written = write_ahead(source, periods, Path(temporary))
+            paths = [path for _, path, _ in written]
             _copy(
                 connection,
                 contract.telemetry,

@@ -8,6 +8,7 @@ import hashlib
 import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from powerstage.contract.model import DatasetName
 from powerstage.contract.receipt import utc_text
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import ConflictError, RecordError, UsageError
+from powerstage.producer.ahead import write_ahead
 from powerstage.producer.source import Source
 from powerstage.store import Store, create, read
 
@@ -78,31 +80,34 @@ def publish(
         raise UsageError(
             "there is no reading to publish", fix="ask for a period, or export one with readings"
         )
-    with tempfile.TemporaryDirectory(prefix="powerstage-publish-") as folder:
+    with tempfile.TemporaryDirectory(prefix="powerstage-publish-") as temporary:
+        folder = Path(temporary)
         feed = _Feed(source.contract, store, clock)
         feed.refuse_other_contract()
         snapshots = {
-            start: feed.place_inventory(_inventory(source, start, Path(folder)))
+            start: feed.place_inventory(_inventory(source, start, folder))
             for start in source.snapshots()
         }
         pins = _pins(snapshots, periods)
-        known = {
-            period: feed.compare(_telemetry(source, period, Path(folder)), pins[period])
-            for period in periods
-            if feed.head("telemetry", period) is not None
-        }
+        standing = [period for period in periods if feed.holds(period)]
+        with closing(write_ahead(source, standing, folder)) as written:
+            known = {
+                period: feed.compare(_telemetry(period, path, rows), pins[period])
+                for period, path, rows in written
+            }
         feed.refuse_conflicts()
         feed.put_contract()
         done = []
-        for period in periods:
-            if placed := snapshots.get(period):
-                done.append(placed.standing or feed.deliver(placed.offer, None))
+        missing = [period for period in periods if period not in known]
+        with closing(write_ahead(source, missing, folder)) as written:
+            for period in periods:
+                if placed := snapshots.get(period):
+                    done.append(placed.standing or feed.deliver(placed.offer, None))
+                    on_delivery(done[-1])
+                done.append(
+                    known.get(period) or feed.deliver(_telemetry(*next(written)), pins[period])
+                )
                 on_delivery(done[-1])
-            standing = known.get(period)
-            done.append(
-                standing or feed.deliver(_telemetry(source, period, Path(folder)), pins[period])
-            )
-            on_delivery(done[-1])
     return done
 
 
@@ -143,9 +148,9 @@ class _Feed:
             if isinstance(key, CommitKey):
                 self._heads[key.slot.dataset, key.slot.period] = key.slot
 
-    def head(self, dataset: DatasetName, period: datetime) -> Slot | None:
-        """The highest revision that stands for a period."""
-        return self._heads.get((dataset, period))
+    def holds(self, period: datetime) -> bool:
+        """Whether telemetry of a period stands there."""
+        return ("telemetry", period) in self._heads
 
     def refuse_other_contract(self) -> None:
         """Raise ``ConflictError`` if the feed carries another contract of the same version."""
@@ -292,10 +297,8 @@ def _inventory(source: Source, period: datetime, folder: Path) -> _Offer:
     return _offer(slot, path, source.write_inventory(period, path))
 
 
-def _telemetry(source: Source, period: datetime, folder: Path) -> _Offer:
-    slot = Slot(dataset="telemetry", period=period)
-    path = folder / f"{period_text(period)}.parquet"
-    return _offer(slot, path, source.write_telemetry(period, path))
+def _telemetry(period: datetime, path: Path, rows: int) -> _Offer:
+    return _offer(Slot(dataset="telemetry", period=period), path, rows)
 
 
 def _offer(slot: Slot, path: Path, rows: int) -> _Offer:

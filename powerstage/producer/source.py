@@ -9,7 +9,10 @@ from powerstage.contract import Contract
 
 
 class Source(Protocol):
-    """Where deliveries come from: mock data, an export, either of them with faults."""
+    """Where deliveries come from: mock data, an export, either of them with faults.
+
+    Telemetry of several periods may be written at once, by several threads.
+    """
 
     @property
     def contract(self) -> Contract:

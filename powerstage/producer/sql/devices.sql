@@ -1,34 +1,40 @@
--- A fleet, device by device, each from its number and the seed alone.
-WITH numbered AS (
-    SELECT
-        range AS number,
-        mix64(xor(mix64($seed::UBIGINT), (range + 1)::UBIGINT)) AS device_key
-    FROM range($devices)
-), model AS (
-    SELECT *, row_number() OVER (ORDER BY product_id) - 1 AS model_number
-    FROM catalogue
-), site(site_number, code, zone) AS (
+-- Who serves on a day, and what they are, from the table place and the seed alone.
+WITH serving AS (
+    SELECT *, mix64(xor(position_key, mix64((generation + 1)::UBIGINT))) AS device_key
+    FROM (SELECT *, ($day + phase) // $service_days AS generation FROM place)
+    WHERE ($day + phase) % $service_days >= vacant_days
+), model(model_number, model, product_id, noise_watts_least, noise_watts_step) AS (
+    VALUES $models
+), site(site_number, code, zone_number) AS (
     VALUES $sites
+), profile(
+    profile_number, draw_first, draw_end, base_min, base_max, amplitude_min, amplitude_max
+) AS (
+    VALUES $profiles
 ), drawn AS (
     SELECT
         *,
-        unif(mix64(xor(device_key, 1::UBIGINT))) AS u_base,
-        unif(mix64(xor(device_key, 2::UBIGINT))) AS u_amplitude,
-        gau(mix64(xor(device_key, 3::UBIGINT))) AS g_idle,
-        gau(mix64(xor(device_key, 4::UBIGINT))) AS g_range
-    FROM numbered
-    JOIN model ON model_number = number % $models
-    JOIN site ON site_number = number % $site_count
+        $scattered AS scattered,
+        (position + generation) % $model_count AS model_number,
+        position % $site_count AS site_number,
+        unif(mix64(xor(device_key, 1::UBIGINT))) AS profile_draw,
+        unif(mix64(xor(device_key, 2::UBIGINT))) AS base_draw,
+        unif(mix64(xor(device_key, 3::UBIGINT))) AS amplitude_draw,
+        gau(mix64(xor(device_key, 4::UBIGINT))) AS spread_draw
+    FROM serving
 )
 SELECT
-    -- Apart from ours: a contract may call its columns what it likes.
-    struct_pack($columns) AS inventory,
+    $columns,
+    position,
     device_key,
-    zone,
-    0.06 + 0.30 * u_base * u_base AS base,
-    0.05 + 0.30 * u_amplitude AS amplitude,
-    idle * (1 + 0.04 * g_idle) AS idle_watts,
-    (full_load - idle) * (1 + 0.03 * g_range) AS range_watts,
-    0.35 + 0.35 * u_base AS bend
+    zone_number * $profile_count + profile_number + 1 AS moment_group,
+    base_min + (base_max - base_min) * base_draw AS base,
+    amplitude_min + (amplitude_max - amplitude_min) * amplitude_draw AS amplitude,
+    model_number * 1001 + 1 AS watts_offset,
+    1 + $deviation * spread_draw AS spread,
+    noise_watts_least,
+    noise_watts_step
 FROM drawn
-ORDER BY number
+JOIN model USING (model_number)
+JOIN site USING (site_number)
+JOIN profile ON profile_draw >= draw_first AND profile_draw < draw_end

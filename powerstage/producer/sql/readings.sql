@@ -1,41 +1,25 @@
--- The readings of one period, from the table device: no state, no clock, no order of work.
-WITH slot AS (
-    SELECT
-        range AS stamp,
-        mix64(range::UBIGINT) AS slot_key,
-        range // 3600 AS hour,
-        (range % 3600) / 3600.0::DOUBLE AS part
-    FROM range($first, $end, $seconds)
-), local AS (
-    SELECT stamp, zone, timezone(zone, to_timestamp(stamp)) AS clock
-    FROM slot, (SELECT DISTINCT zone FROM device)
-), shape AS (
-    SELECT
-        stamp,
-        zone,
-        (
-            $shape[hour(clock) + 1] * (60 - minute(clock))
-            + $shape[(hour(clock) + 1) % 24 + 1] * minute(clock)
-        ) / 60.0::DOUBLE * CASE WHEN isodow(clock) > 5 THEN $weekend ELSE 1 END AS share
-    FROM local
-), used AS (
-    -- Noise that lasts an hour runs in a line from each full hour to the next.
-    SELECT
-        device.*,
-        slot.stamp,
-        mix64(xor(device_key, slot_key)) AS noise,
-        least(1.0, greatest(0.005, base + amplitude * share
-            + 0.05 * (gau(mix64(xor(device_key, mix64(hour::UBIGINT)))) * (1 - part)
-                + gau(mix64(xor(device_key, mix64((hour + 1)::UBIGINT)))) * part)
-            + 0.03 * gau(mix64(xor(device_key, mix64((hour // 24)::UBIGINT))))
-            + 0.02 * gau(mix64(xor(device_key, slot_key))))) AS load
-    FROM device, slot
-    JOIN shape USING (stamp)
-    WHERE shape.zone = device.zone
-), reading AS (
-    SELECT *, CASE measure_number $values END AS reading_value
-    FROM used, (VALUES $measures) AS measure(measure_number, measure_name, unit_name)
-)
+-- The readings of one period in the order of device, time and measure: from the tables device
+-- (in that order), period and watt (a row each), by nothing that depends on threads.
 SELECT $columns
-FROM reading
-ORDER BY $key
+FROM (
+    SELECT *, CASE slot.measure $values END AS reading_value
+    FROM (
+        SELECT
+            *,
+            -- Per mille of full load.
+            (smooth * ($reading_least + $reading_step * bit_count((noise >> 32)::BIGINT)))::INTEGER
+                AS load
+        FROM (
+            SELECT
+                *,
+                -- A straight line from each full hour to the next: the mean of an interval is
+                -- what it has in its middle.
+                load_first + load_change * slot.part AS smooth,
+                mix64(xor(device_key, slot.slot_key)) AS noise
+            FROM (
+                SELECT *, load_next - load_first AS load_change, unnest(slots[hour.ordinal]) AS slot
+                FROM ($hours)
+            )
+        )
+    )
+)
