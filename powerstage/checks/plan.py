@@ -6,11 +6,19 @@ telemetry a view ``inventory`` the snapshot it refers to): the columns of the co
 """
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from powerstage.checks.result import Check
-from powerstage.checks.rules import FILE, column_rules, telemetry_rules
+from powerstage.checks.rules import (
+    RowRule,
+    column_rules,
+    late_us,
+    microseconds,
+    start_us,
+    telemetry_rules,
+)
+from powerstage.checks.unique import distinct, duplicates, unique_check, unique_columns
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
@@ -121,32 +129,19 @@ def compile_plan(
             nothing can be said about devices and completeness.
     """
     columns = contract.dataset(dataset)
+    unique = unique_columns(contract, columns)
     rows = column_rules(columns, format)
     if dataset == "inventory":
         prepare: tuple[str, ...] = ()
         source, complete = "delivered", None
-        counts = _distinct(columns)
+        counts = distinct(unique)
     else:
         rows += telemetry_rules(contract, with_inventory=with_inventory)
         prepare = _prepare(contract, window, with_inventory=with_inventory)
         source = "reading"
-        counts = list(_ON_GRID) if with_inventory else _distinct(columns)
+        counts = list(_ON_GRID) if with_inventory else distinct(unique)
         complete = _complete_check(contract) if with_inventory else None
-    row_checks = tuple(
-        RowCheck(
-            check=Check(
-                id=rule.id,
-                words=rule.words,
-                expected=rule.expected,
-                severity=rule.rule.severity,
-                at=contract.at(rule.rule),
-                sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
-            ),
-            predicate=rule.predicate,
-            values=rule.values,
-        )
-        for rule in rows
-    )
+    row_checks = tuple(_row_check(contract, rule, source) for rule in rows)
     filters = [f"count(*) FILTER (WHERE {row.predicate})" for row in row_checks]
     return Plan(
         dataset=dataset,
@@ -159,18 +154,33 @@ def compile_plan(
         key=columns.key,
         prepare=prepare,
         scan=f"SELECT {', '.join(['count(*)', *counts, *filters])} FROM {source}",
-        duplicates=_duplicates(columns, source),
+        unique_check=unique_check(contract, columns, unique),
+        duplicates=duplicates(columns, unique, source),
         missing=_missing(contract) if complete else "",
         **_file_checks(contract, columns),
     )
+
+
+def _row_check(contract: Contract, rule: RowRule, source: str) -> RowCheck:
+    check = Check(
+        id=rule.id,
+        words=rule.words,
+        expected=rule.expected,
+        severity=rule.rule.severity,
+        at=contract.at(rule.rule),
+        sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
+    )
+    return RowCheck(check=check, predicate=rule.predicate, values=rule.values)
 
 
 def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
     names = ", ".join(column.name for column in dataset.columns)
     at = contract.at(dataset.rule)
 
-    def check(id_: str, words: str, expected: str, counts: str = "files") -> Check:
-        return Check(id=id_, words=words, expected=expected, severity="error", at=at, counts=counts)
+    def check(id_: str, words: str, expected: str) -> Check:
+        return Check(
+            id=id_, words=words, expected=expected, severity="error", at=at, counts="files"
+        )
 
     return {
         "readable_check": check("file.readable", "every file can be read", "a sound file"),
@@ -182,12 +192,6 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
         ),
         "rows_check": check(
             "rows.as_committed", "the files hold the rows that the commit promises", "equal counts"
-        ),
-        "unique_check": check(
-            "key.unique",
-            f"no two rows have the same {', '.join(dataset.key)}",
-            "one row per key",
-            "surplus rows",
         ),
     }
 
@@ -204,26 +208,15 @@ def _complete_check(contract: Contract) -> Check:
     )
 
 
-def _distinct(dataset: Dataset) -> list[str]:
-    """Distinct keys, keys expected (unknown), keys present."""
-    names = [sql_name(name) for name in dataset.key]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    return [
-        f"count(DISTINCT {key}) FILTER (WHERE {known})",
-        "NULL",
-        f"count(*) FILTER (WHERE {known})",
-    ]
-
-
 def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool) -> tuple[str, ...]:
     roles = contract.roles
-    start = f"epoch_us({sql_name(roles.start)})"
-    period_us, interval_us = _us(contract.delivery_interval), _us(roles.reading_interval)
+    start, stamp = start_us(roles), sql_name(roles.stamp)
+    period_us = microseconds(contract.delivery_interval)
+    interval_us = microseconds(roles.reading_interval)
     if window:
         bounds = (str(_epoch_us(window.start)), str(_epoch_us(window.end)))
     else:
-        finite = f"FROM delivered WHERE isfinite({sql_name(roles.start)})"
+        finite = f"FROM delivered WHERE isfinite({stamp})"
         bounds = (
             f"(SELECT coalesce(min({start}) // {period_us}, 0) * {period_us} {finite})",
             f"(SELECT coalesce(max({start}) // {period_us} + 1, 0) * {period_us} {finite})",
@@ -245,7 +238,10 @@ def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool)
         measure_count=len(contract.measures),
         device=sql_name(roles.device),
         measure=sql_name(roles.measure),
-        start=sql_name(roles.start),
+        stamp=stamp,
+        start_us=start,
+        late_us=late_us(roles),
+        jitter_us=microseconds(roles.jitter),
         interval_us=interval_us,
     )
     return (
@@ -255,16 +251,6 @@ def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool)
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
         f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
         f"CREATE TEMP VIEW reading AS {reading}",
-    )
-
-
-def _duplicates(dataset: Dataset, source: str) -> str:
-    names = [sql_name(name) for name in dataset.key]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    return (
-        f"SELECT {', '.join(names)}, count(*), min({FILE}), max({FILE})"
-        f" FROM {source} WHERE {known} "
-        f"GROUP BY ALL HAVING count(*) > 1 ORDER BY {', '.join(names)} LIMIT 5"
     )
 
 
@@ -278,12 +264,8 @@ def _missing(contract: Contract) -> str:
         "missing.sql",
         measures=measures,
         measure_count=len(contract.measures),
-        interval_us=_us(contract.roles.reading_interval),
+        interval_us=microseconds(contract.roles.reading_interval),
     )
-
-
-def _us(length: timedelta) -> int:
-    return length // timedelta(microseconds=1)
 
 
 def _epoch_us(moment: datetime) -> int:

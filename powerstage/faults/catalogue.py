@@ -112,7 +112,7 @@ def spoil(contract: Contract, fault: str, device: str, start_us: int) -> str | N
     roles = contract.roles
     measure = contract.measures[-1]
     value, unit, name = sql_name(roles.value), sql_name(roles.unit), sql_name(roles.device)
-    start, end = sql_name(roles.start), sql_name(roles.end)
+    start, end = sql_name(roles.stamp), sql_name(roles.end)
     of_device = f"{name} = {sql_text(device)}"
     of_reading = (
         f"{of_device} AND {sql_name(roles.measure)} = {sql_text(measure.name)}"

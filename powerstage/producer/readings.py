@@ -169,13 +169,14 @@ class Readings:
         parts = {
             roles.device: sql_name(INVENTORY + contract.inventory_device),
             roles.measure: "slot.measure_name",
-            roles.start: self._stamp("start", "slot.stamp"),
             roles.end: self._stamp(
                 "end", f"slot.stamp + {int(roles.reading_interval.total_seconds())}"
             ),
             roles.unit: "slot.unit_name",
             roles.value: "reading_value",
         }
+        if name == roles.start:
+            return self._stamp("start", "slot.stamp")
         if name in parts:
             return parts[name]
         if name in {column.name for column in contract.inventory.columns}:
