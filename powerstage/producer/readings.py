@@ -36,10 +36,9 @@ class Readings:
         if not timedelta() <= self.fuzz <= jitter or self.fuzz % timedelta(seconds=1):
             raise UsageError(
                 f"fuzz is {self.fuzz.total_seconds():g} s",
-                cause=f"the contract lets a reading start up to {jitter.total_seconds():g} s late"
-                " (jitterSeconds of the rule 'readings')",
-                fix=f"--fuzz is from 0 to {jitter.total_seconds():g} whole seconds,"
-                " or agree on more jitter in the contract",
+                cause=f"the contract lets readings start at most {jitter.total_seconds():g} s late",
+                fix="--fuzz is a whole number of seconds up to that; the contract's rule"
+                " 'readings' allows more with jitterSeconds",
             )
         for measure in self.contract.measures:
             _require_range(measure)
