@@ -69,7 +69,7 @@ ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
         ("SELECT * REPLACE (value::VARCHAR AS value) FROM clean", {"types.agreed"}),
         ("SELECT * REPLACE (value::FLOAT AS value) FROM clean", {"types.agreed"}),
         ("SELECT * REPLACE (start_time::TIMESTAMP AS start_time) FROM clean", {"types.agreed"}),
-        ("SELECT * REPLACE (sn::BIGINT AS sn) FROM clean", {"types.agreed"}),
+        ("SELECT * REPLACE (length(sn) AS sn) FROM clean", {"types.agreed"}),
         ("SELECT * EXCLUDE (unit) FROM clean", {"columns.agreed"}),
         ("SELECT *, 1 AS rack FROM clean", {"columns.agreed"}),
         ('SELECT * RENAME (value AS "Value") FROM clean', {"columns.agreed"}),
