@@ -7,17 +7,17 @@ telemetry a view ``inventory`` the snapshot it refers to): the columns of the co
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
+from powerstage.checks.files import FileFormat, delivered_columns
 from powerstage.checks.result import Check
-from powerstage.checks.rules import FILE, column_rules, telemetry_rules
+from powerstage.checks.rules import FILE, RAW_PREFIX, ROW, RowRule, column_rules, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
-FileFormat: TypeAlias = Literal["csv", "parquet"]
-
 # One bit each: 256 MiB of bitmap.
 POSITIONS_MAX: Final = 2**31
+SAMPLES_MAX: Final = 5
 
 _DEVICE: Final = (
     'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'
@@ -29,51 +29,48 @@ _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots
 _BITS: Final = (
     "bitstring_agg(\"grid:position\", 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
 )
-_ON_GRID: Final = (
-    f"coalesce(bit_count({_BITS}), 0)",
-    "getvariable('positions')",
-    'count("grid:position")',
-)
+_ON_GRID: Final = (f"coalesce(bit_count({_BITS}), 0)", 'count("grid:position")')
+_EXPECTED: Final = "getvariable('positions')"
+# A share is no exact number: what is just allowed stays so.
+_TOLERANCE: Final = 1 + 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowCheck:
-    """A check whose failures the scan counts; ``values`` are the columns that a sample shows.
+class ScanCheck:
+    """A check whose failures the scan counts.
 
-    ``predicate`` is SQL that is true for a row that fails.
+    ``samples`` is SQL for up to five of them: file, row (0 where there is none), and a map of
+    names to texts. ``share_max`` is how much of the total may fail.
     """
 
     check: Check
-    predicate: str
-    values: tuple[str, ...]
+    samples: str
+    share_max: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All that a worker needs to know.
 
-    ``columns`` are names and DuckDB types; ``prepare`` runs before the scan; ``scan`` gives one
-    row: rows, distinct keys, expected keys, keys present, then one count per row check;
-    ``missing`` finds runs of readings that should be there.
+    ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
+    of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
+    the scan needs. ``scan`` gives one row: rows, then ``[failed, total]`` for each of
+    ``scan_checks``.
     """
 
     dataset: DatasetName
     format: FileFormat
     timezone: str
     columns: tuple[tuple[str, str], ...]
+    delivered: str
     columns_check: Check
     types_check: Check
     readable_check: Check
     rows_check: Check
-    row_checks: tuple[RowCheck, ...]
-    unique_check: Check
-    complete_check: Check | None
-    completeness: float
-    key: tuple[str, ...]
+    scan_checks: tuple[ScanCheck, ...]
+    window: tuple[str, ...]
     prepare: tuple[str, ...]
     scan: str
-    duplicates: str
-    missing: str
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -87,9 +84,7 @@ class Plan:
             self.columns_check,
             self.types_check,
             self.rows_check,
-            *(row.check for row in self.row_checks),
-            self.unique_check,
-            *((self.complete_check,) if self.complete_check else ()),
+            *(counted.check for counted in self.scan_checks),
         )
 
 
@@ -122,45 +117,31 @@ def compile_plan(
     """
     columns = contract.dataset(dataset)
     rows = column_rules(columns, format)
-    if dataset == "inventory":
-        prepare: tuple[str, ...] = ()
-        source, complete = "delivered", None
-        counts = _distinct(columns)
-    else:
+    source, on_grid = "delivered", False
+    times: tuple[str, ...] = ()
+    prepare: tuple[str, ...] = ()
+    if dataset == "telemetry":
         rows += telemetry_rules(contract, with_inventory=with_inventory)
-        prepare = _prepare(contract, window, with_inventory=with_inventory)
-        source = "reading"
-        counts = list(_ON_GRID) if with_inventory else _distinct(columns)
-        complete = _complete_check(contract) if with_inventory else None
-    row_checks = tuple(
-        RowCheck(
-            check=Check(
-                id=rule.id,
-                words=rule.words,
-                expected=rule.expected,
-                severity=rule.rule.severity,
-                at=contract.at(rule.rule),
-                sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
-            ),
-            predicate=rule.predicate,
-            values=rule.values,
-        )
-        for rule in rows
-    )
-    filters = [f"count(*) FILTER (WHERE {row.predicate})" for row in row_checks]
+        source, on_grid = "reading", with_inventory
+        times, prepare = _prepare(contract, window, with_inventory=with_inventory)
+    distinct, present = _ON_GRID if on_grid else _distinct(columns)
+    scan_checks = [_row_check(contract, columns, source, rule) for rule in rows]
+    scan_checks.append(_unique_check(contract, columns, source))
+    counts = [f"[count(*) FILTER (WHERE {rule.predicate}), count(*)]" for rule in rows]
+    counts.append(f"[{present} - {distinct}, count(*)]")
+    if on_grid:
+        scan_checks.append(_complete_check(contract))
+        counts.append(f"[{_EXPECTED} - {distinct}, {_EXPECTED}]")
     return Plan(
         dataset=dataset,
         format=format,
         timezone=contract.timezone if format == "csv" else "UTC",
         columns=tuple((column.name, column.type) for column in columns.columns),
-        row_checks=row_checks,
-        complete_check=complete,
-        completeness=contract.completeness,
-        key=columns.key,
+        delivered=delivered_columns(columns.columns, format),
+        scan_checks=tuple(scan_checks),
+        window=times,
         prepare=prepare,
-        scan=f"SELECT {', '.join(['count(*)', *counts, *filters])} FROM {source}",
-        duplicates=_duplicates(columns, source),
-        missing=_missing(contract) if complete else "",
+        scan=f"SELECT count(*), {', '.join(counts)} FROM {source}",
         **_file_checks(contract, columns),
     )
 
@@ -169,8 +150,10 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
     names = ", ".join(column.name for column in dataset.columns)
     at = contract.at(dataset.rule)
 
-    def check(id_: str, words: str, expected: str, counts: str = "files") -> Check:
-        return Check(id=id_, words=words, expected=expected, severity="error", at=at, counts=counts)
+    def check(id_: str, words: str, expected: str) -> Check:
+        return Check(
+            id=id_, words=words, expected=expected, severity="error", at=at, counts="files"
+        )
 
     return {
         "readable_check": check("file.readable", "every file can be read", "a sound file"),
@@ -183,40 +166,96 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
         "rows_check": check(
             "rows.as_committed", "the files hold the rows that the commit promises", "equal counts"
         ),
-        "unique_check": check(
-            "key.unique",
-            f"no two rows have the same {', '.join(dataset.key)}",
-            "one row per key",
-            "surplus rows",
-        ),
     }
 
 
-def _complete_check(contract: Contract) -> Check:
-    rule = contract.completeness_rule
-    return Check(
-        id="grid.complete",
-        words="every device is read in every interval, for every measure",
-        expected=f"{contract.completeness:.1%} of the readings",
-        severity=rule.severity,
-        at=contract.at(rule),
-        counts="readings missing",
+def _row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) -> ScanCheck:
+    # A CSV's own text stands in for a value that it is none of.
+    shown = {name.removeprefix(RAW_PREFIX): sql_name(name) for name in (*dataset.key, *rule.values)}
+    return ScanCheck(
+        check=Check(
+            id=rule.id,
+            words=rule.words,
+            expected=rule.expected,
+            severity=rule.rule.severity,
+            at=contract.at(rule.rule),
+            sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
+        ),
+        samples=f"SELECT {FILE}, {ROW}, {_texts(shown)} FROM {source} WHERE {rule.predicate}"
+        f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}",
     )
 
 
-def _distinct(dataset: Dataset) -> list[str]:
-    """Distinct keys, keys expected (unknown), keys present."""
+def _unique_check(contract: Contract, dataset: Dataset, source: str) -> ScanCheck:
     names = [sql_name(name) for name in dataset.key]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    shown = dict(zip(dataset.key, names, strict=True)) | {"rows": "count(*)"}
+    also = f"CASE WHEN min({FILE}) <> max({FILE}) THEN {_texts({'also in': f'max({FILE})'})} END"
+    return ScanCheck(
+        check=Check(
+            id="key.unique",
+            words=f"no two rows have the same {', '.join(dataset.key)}",
+            expected="one row per key",
+            severity="error",
+            at=contract.at(dataset.rule),
+            counts="surplus rows",
+        ),
+        samples=f"SELECT min({FILE}), 0, map_concat({_texts(shown)}, {also}) FROM {source}"
+        f" WHERE {_known(names)} GROUP BY {', '.join(names)} HAVING count(*) > 1"
+        f" ORDER BY {', '.join(names)} LIMIT {SAMPLES_MAX}",
+    )
+
+
+def _complete_check(contract: Contract) -> ScanCheck:
+    """Its samples are runs of missing readings."""
+    rule = contract.completeness_rule
+    measures = ", ".join(
+        f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
+    )
+    return ScanCheck(
+        check=Check(
+            id="grid.complete",
+            words="every device is read in every interval, for every measure",
+            expected=f"{contract.completeness:.1%} of the readings",
+            severity=rule.severity,
+            at=contract.at(rule),
+            counts="readings missing",
+        ),
+        samples=sql_file(
+            "powerstage.checks",
+            "missing.sql",
+            measures=measures,
+            measure_count=len(contract.measures),
+            interval_us=_us(contract.roles.reading_interval),
+            samples_max=SAMPLES_MAX,
+        ),
+        share_max=(1 - contract.completeness) * _TOLERANCE,
+    )
+
+
+def _distinct(dataset: Dataset) -> tuple[str, str]:
+    """Distinct keys, and keys present."""
+    names = [sql_name(name) for name in dataset.key]
     key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    return [
-        f"count(DISTINCT {key}) FILTER (WHERE {known})",
-        "NULL",
-        f"count(*) FILTER (WHERE {known})",
-    ]
+    return (
+        f"count(DISTINCT {key}) FILTER (WHERE {_known(names)})",
+        f"count(*) FILTER (WHERE {_known(names)})",
+    )
 
 
-def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool) -> tuple[str, ...]:
+def _known(names: list[str]) -> str:
+    return " AND ".join(f"{name} IS NOT NULL" for name in names)
+
+
+def _texts(values: dict[str, str]) -> str:
+    """SQL for a map of names to the texts of these values."""
+    entries = (f"{sql_text(name)}: {value}::VARCHAR" for name, value in values.items())
+    return f"MAP {{{', '.join(entries)}}}"
+
+
+def _prepare(
+    contract: Contract, window: Window | None, *, with_inventory: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What sets the window, and what makes the grid in it."""
     roles = contract.roles
     start = f"epoch_us({sql_name(roles.start)})"
     period_us, interval_us = _us(contract.delivery_interval), _us(roles.reading_interval)
@@ -251,34 +290,11 @@ def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool)
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
+    ), (
         f"CREATE TEMP TABLE device AS {_DEVICE.format(devices=devices)}",
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
         f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
         f"CREATE TEMP VIEW reading AS {reading}",
-    )
-
-
-def _duplicates(dataset: Dataset, source: str) -> str:
-    names = [sql_name(name) for name in dataset.key]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    return (
-        f"SELECT {', '.join(names)}, count(*), min({FILE}), max({FILE})"
-        f" FROM {source} WHERE {known} "
-        f"GROUP BY ALL HAVING count(*) > 1 ORDER BY {', '.join(names)} LIMIT 5"
-    )
-
-
-def _missing(contract: Contract) -> str:
-    """Runs of missing readings: device, measure, first and last start (us), how many."""
-    measures = ", ".join(
-        f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
-    )
-    return sql_file(
-        "powerstage.checks",
-        "missing.sql",
-        measures=measures,
-        measure_count=len(contract.measures),
-        interval_us=_us(contract.roles.reading_interval),
     )
 
 
