@@ -2,22 +2,23 @@
 
 ``compile_plan`` is pure. The plan runs where a view ``delivered`` shows the files (and for
 telemetry a view ``inventory`` the snapshot it refers to): the columns of the contract, and
-``at:file`` and ``at:row`` for the place. One scan counts the failures of every check.
+``at:file`` and ``at:row`` for the place. One scan counts the failures of every check; where a
+table ``promised`` says how many rows each file should hold, another query counts those.
 """
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from powerstage.checks.counts import ScanCheck, complete_check, row_check, rows_check, unique_check
 from powerstage.checks.files import FileFormat, delivered_columns
 from powerstage.checks.result import Check
-from powerstage.checks.rules import FILE, RAW_PREFIX, ROW, RowRule, column_rules, telemetry_rules
+from powerstage.checks.rules import column_rules, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
 # One bit each: 256 MiB of bitmap.
 POSITIONS_MAX: Final = 2**31
-SAMPLES_MAX: Final = 5
 
 _DEVICE: Final = (
     'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'
@@ -25,27 +26,6 @@ _DEVICE: Final = (
 )
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
 _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
-# Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
-_BITS: Final = (
-    "bitstring_agg(\"grid:position\", 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
-)
-_ON_GRID: Final = (f"coalesce(bit_count({_BITS}), 0)", 'count("grid:position")')
-_EXPECTED: Final = "getvariable('positions')"
-# A share is no exact number: what is just allowed stays so.
-_TOLERANCE: Final = 1 + 1e-9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanCheck:
-    """A check whose failures the scan counts.
-
-    ``samples`` is SQL for up to five of them: file, row (0 where there is none), and a map of
-    names to texts. ``share_max`` is how much of the total may fail.
-    """
-
-    check: Check
-    samples: str
-    share_max: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +34,7 @@ class Plan:
 
     ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
     of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
-    the scan needs. ``scan`` gives one row: rows, then ``[failed, total]`` for each of
-    ``scan_checks``.
+    the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``.
     """
 
     dataset: DatasetName
@@ -66,7 +45,7 @@ class Plan:
     columns_check: Check
     types_check: Check
     readable_check: Check
-    rows_check: Check
+    rows_check: ScanCheck
     scan_checks: tuple[ScanCheck, ...]
     window: tuple[str, ...]
     prepare: tuple[str, ...]
@@ -83,7 +62,7 @@ class Plan:
             self.readable_check,
             self.columns_check,
             self.types_check,
-            self.rows_check,
+            self.rows_check.check,
             *(counted.check for counted in self.scan_checks),
         )
 
@@ -124,24 +103,22 @@ def compile_plan(
         rows += telemetry_rules(contract, with_inventory=with_inventory)
         source, on_grid = "reading", with_inventory
         times, prepare = _prepare(contract, window, with_inventory=with_inventory)
-    distinct, present = _ON_GRID if on_grid else _distinct(columns)
-    scan_checks = [_row_check(contract, columns, source, rule) for rule in rows]
-    scan_checks.append(_unique_check(contract, columns, source))
-    counts = [f"[count(*) FILTER (WHERE {rule.predicate}), count(*)]" for rule in rows]
-    counts.append(f"[{present} - {distinct}, count(*)]")
-    if on_grid:
-        scan_checks.append(_complete_check(contract))
-        counts.append(f"[{_EXPECTED} - {distinct}, {_EXPECTED}]")
+    scan_checks = (
+        *(row_check(contract, columns, source, rule) for rule in rows),
+        unique_check(contract, columns, source, on_grid=on_grid),
+        *([complete_check(contract)] if on_grid else []),
+    )
     return Plan(
         dataset=dataset,
         format=format,
         timezone=contract.timezone if format == "csv" else "UTC",
         columns=tuple((column.name, column.type) for column in columns.columns),
         delivered=delivered_columns(columns.columns, format),
-        scan_checks=tuple(scan_checks),
+        rows_check=rows_check(contract, columns),
+        scan_checks=scan_checks,
         window=times,
         prepare=prepare,
-        scan=f"SELECT count(*), {', '.join(counts)} FROM {source}",
+        scan=f"SELECT {', '.join(scanned.count for scanned in scan_checks)} FROM {source}",
         **_file_checks(contract, columns),
     )
 
@@ -163,93 +140,7 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
             "the columns have the types agreed",
             ", ".join(f"{column.name} {column.type}" for column in dataset.columns),
         ),
-        "rows_check": check(
-            "rows.as_committed", "the files hold the rows that the commit promises", "equal counts"
-        ),
     }
-
-
-def _row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) -> ScanCheck:
-    # A CSV's own text stands in for a value that it is none of.
-    shown = {name.removeprefix(RAW_PREFIX): sql_name(name) for name in (*dataset.key, *rule.values)}
-    return ScanCheck(
-        check=Check(
-            id=rule.id,
-            words=rule.words,
-            expected=rule.expected,
-            severity=rule.rule.severity,
-            at=contract.at(rule.rule),
-            sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
-        ),
-        samples=f"SELECT {FILE}, {ROW}, {_texts(shown)} FROM {source} WHERE {rule.predicate}"
-        f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}",
-    )
-
-
-def _unique_check(contract: Contract, dataset: Dataset, source: str) -> ScanCheck:
-    names = [sql_name(name) for name in dataset.key]
-    shown = dict(zip(dataset.key, names, strict=True)) | {"rows": "count(*)"}
-    also = f"CASE WHEN min({FILE}) <> max({FILE}) THEN {_texts({'also in': f'max({FILE})'})} END"
-    return ScanCheck(
-        check=Check(
-            id="key.unique",
-            words=f"no two rows have the same {', '.join(dataset.key)}",
-            expected="one row per key",
-            severity="error",
-            at=contract.at(dataset.rule),
-            counts="surplus rows",
-        ),
-        samples=f"SELECT min({FILE}), 0, map_concat({_texts(shown)}, {also}) FROM {source}"
-        f" WHERE {_known(names)} GROUP BY {', '.join(names)} HAVING count(*) > 1"
-        f" ORDER BY {', '.join(names)} LIMIT {SAMPLES_MAX}",
-    )
-
-
-def _complete_check(contract: Contract) -> ScanCheck:
-    """Its samples are runs of missing readings."""
-    rule = contract.completeness_rule
-    measures = ", ".join(
-        f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
-    )
-    return ScanCheck(
-        check=Check(
-            id="grid.complete",
-            words="every device is read in every interval, for every measure",
-            expected=f"{contract.completeness:.1%} of the readings",
-            severity=rule.severity,
-            at=contract.at(rule),
-            counts="readings missing",
-        ),
-        samples=sql_file(
-            "powerstage.checks",
-            "missing.sql",
-            measures=measures,
-            measure_count=len(contract.measures),
-            interval_us=_us(contract.roles.reading_interval),
-            samples_max=SAMPLES_MAX,
-        ),
-        share_max=(1 - contract.completeness) * _TOLERANCE,
-    )
-
-
-def _distinct(dataset: Dataset) -> tuple[str, str]:
-    """Distinct keys, and keys present."""
-    names = [sql_name(name) for name in dataset.key]
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    return (
-        f"count(DISTINCT {key}) FILTER (WHERE {_known(names)})",
-        f"count(*) FILTER (WHERE {_known(names)})",
-    )
-
-
-def _known(names: list[str]) -> str:
-    return " AND ".join(f"{name} IS NOT NULL" for name in names)
-
-
-def _texts(values: dict[str, str]) -> str:
-    """SQL for a map of names to the texts of these values."""
-    entries = (f"{sql_text(name)}: {value}::VARCHAR" for name, value in values.items())
-    return f"MAP {{{', '.join(entries)}}}"
 
 
 def _prepare(

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import duckdb
 
 from powerstage.checks import files
-from powerstage.checks.plan import SAMPLES_MAX
+from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.rules import FILE, FILE_END, FILE_START
 from powerstage.engine import sql_text
 
@@ -44,7 +44,8 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
         raise
     except _COMPLAINTS as error:
         return unreadable(job, error)
-    rows = next(o["total"] for o in outcomes if o["id"] == plan["rows_check"]["id"])
+    rows_id = plan["rows_check"]["check"]["id"]
+    rows = next(outcome["total"] for outcome in outcomes if outcome["id"] == rows_id)
     return {"outcomes": outcomes, "rows": rows}
 
 
@@ -135,38 +136,37 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     if positions is not None and positions > job["positions_max"]:
         detail = f"{positions} readings are expected: more than can be judged at once"
         # Always an error: nothing is accepted that was not looked at.
-        return [_outcome(plan["rows_check"], failed=1, total=0, detail=detail)]
-    ((rows, *counts),) = connection.execute(plan["scan"]).fetchall()
-    outcomes = [_rows_outcome(connection, job, rows)]
-    for scanned, (failed, total) in zip(plan["scan_checks"], counts, strict=True):
-        allowed = failed <= total * scanned["share_max"]
-        found = [] if allowed else connection.execute(scanned["samples"]).fetchall()
-        samples = [_sample(*sample) for sample in found]
-        outcomes.append(
-            _outcome(
-                scanned["check"], failed=0 if allowed else failed, total=total, samples=samples
-            )
+        return [_outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)]
+    (counts,) = connection.execute(plan["scan"]).fetchall()
+    # Every check of the scan but that of the grid counts rows; one is always there.
+    promised = _count_promised(connection, job, rows=counts[0][1])
+    return [
+        _counted(connection, scanned, failed, total)
+        for scanned, (failed, total) in zip(
+            (plan["rows_check"], *plan["scan_checks"]), (promised, *counts), strict=True
         )
-    return outcomes
+    ]
 
 
-def _rows_outcome(connection: duckdb.DuckDBPyConnection, job: Job, rows: int) -> Outcome:
-    promised = {file["name"]: file["rows"] for file in job["files"]}
-    if None in promised.values():
-        return _outcome(job["plan"]["rows_check"], failed=0, total=rows)
-    counts = dict.fromkeys(promised, rows)
-    if len(promised) > 1:
-        query = f"SELECT {FILE}, count(*) FROM delivered GROUP BY ALL"
-        counts = dict.fromkeys(promised, 0) | dict(connection.execute(query).fetchall())
-    wrong = [name for name in promised if counts[name] != promised[name]]
-    return _outcome(
-        job["plan"]["rows_check"],
-        failed=sum(abs(promised[name] - counts[name]) for name in wrong),
-        total=rows,
-        samples=[
-            _sample(name, 0, {"rows": counts[name], "promised": promised[name]}) for name in wrong
-        ],
-    )
+def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: int) -> list[int]:
+    """How many rows are missing or too many, of how many; none where none were promised."""
+    promised = [(file["name"], file["rows"]) for file in job["files"]]
+    if any(count is None for _, count in promised):
+        return [0, rows]
+    connection.execute("CREATE TEMP TABLE promised (file VARCHAR, rows BIGINT)")
+    connection.executemany("INSERT INTO promised VALUES (?, ?)", promised)
+    ((counted,),) = connection.execute(job["plan"]["rows_check"]["count"]).fetchall()
+    return list(counted)
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection, scanned: Job, failed: int, total: int
+) -> Outcome:
+    if failed <= total * scanned["share_max"]:
+        return _outcome(scanned["check"], failed=0, total=total)
+    found = connection.execute(scanned["samples"]).fetchall()
+    samples = [_sample(*sample) for sample in found]
+    return _outcome(scanned["check"], failed=failed, total=total, samples=samples)
 
 
 def _delivered(job: Job) -> str:
