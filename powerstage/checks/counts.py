@@ -51,7 +51,7 @@ def rows_check(contract: Contract, dataset: Dataset) -> ScanCheck:
             at=contract.at(dataset.rule),
             counts="files",
         ),
-        count=f"SELECT [sum(abs(promised.rows - {rows})), sum({rows})] FROM {files}",
+        count=f"SELECT [sum(abs(coalesce(promised.rows - {rows}, 0))), sum({rows})] FROM {files}",
         samples=f"SELECT file, 0, {_texts(shown)} FROM {files}"
         f" WHERE promised.rows <> {rows} ORDER BY file LIMIT {SAMPLES_MAX}",
     )
