@@ -13,7 +13,7 @@ from string import Template
 from typing import Any, Final
 
 import powerstage
-from powerstage.checks import Check, FileFormat, compile_plan
+from powerstage.checks import FileFormat, compile_plan
 from powerstage.checks.counts import ScanCheck
 from powerstage.checks.files import READERS, TYPE_NAMES
 from powerstage.consumer.judge import INVENTORY_ACCEPTED
@@ -161,7 +161,7 @@ def _plan(contract: Contract, dataset: DatasetName, format_: FileFormat) -> dict
 
 
 def _scan_check(scanned: ScanCheck) -> dict[str, Any]:
-    check: Check = scanned.check
+    check = scanned.check
     return {
         "check": asdict(check) | {"sql": check.sql or scanned.samples},
         "share_max": scanned.share_max,
