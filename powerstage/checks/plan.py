@@ -2,27 +2,20 @@
 
 ``compile_plan`` is pure. The plan runs where a view ``delivered`` shows the files (and for
 telemetry a view ``inventory`` the snapshot it refers to): the columns of the contract, and
-``at:file`` and ``at:row`` for the place. One scan counts the failures of every check.
+``at:file`` and ``at:row`` for the place. One scan counts the failures of every check; where a
+table ``promised`` says how many rows each file should hold, another query counts those.
 """
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
+from powerstage.checks.counts import ScanCheck, complete_check, row_check, rows_check, unique_check
+from powerstage.checks.files import FileFormat, delivered_columns
 from powerstage.checks.result import Check
-from powerstage.checks.rules import (
-    RowRule,
-    column_rules,
-    late_us,
-    microseconds,
-    start_us,
-    telemetry_rules,
-)
-from powerstage.checks.unique import distinct, duplicates, unique_check, unique_columns
+from powerstage.checks.rules import column_rules, late_us, microseconds, start_us, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
-
-FileFormat: TypeAlias = Literal["csv", "parquet"]
 
 # One bit each: 256 MiB of bitmap.
 POSITIONS_MAX: Final = 2**31
@@ -33,55 +26,30 @@ _DEVICE: Final = (
 )
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
 _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
-# Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
-_BITS: Final = (
-    "bitstring_agg(\"grid:position\", 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
-)
-_ON_GRID: Final = (
-    f"coalesce(bit_count({_BITS}), 0)",
-    "getvariable('positions')",
-    'count("grid:position")',
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowCheck:
-    """A check whose failures the scan counts; ``values`` are the columns that a sample shows.
-
-    ``predicate`` is SQL that is true for a row that fails.
-    """
-
-    check: Check
-    predicate: str
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All that a worker needs to know.
 
-    ``columns`` are names and DuckDB types; ``prepare`` runs before the scan; ``scan`` gives one
-    row: rows, distinct keys, expected keys, keys present, then one count per row check;
-    ``missing`` finds runs of readings that should be there.
+    ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
+    of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
+    the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``.
     """
 
     dataset: DatasetName
     format: FileFormat
     timezone: str
     columns: tuple[tuple[str, str], ...]
+    delivered: str
     columns_check: Check
     types_check: Check
     readable_check: Check
-    rows_check: Check
-    row_checks: tuple[RowCheck, ...]
-    unique_check: Check
-    complete_check: Check | None
-    completeness: float
-    key: tuple[str, ...]
+    rows_check: ScanCheck
+    scan_checks: tuple[ScanCheck, ...]
+    window: tuple[str, ...]
     prepare: tuple[str, ...]
     scan: str
-    duplicates: str
-    missing: str
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -94,10 +62,8 @@ class Plan:
             self.readable_check,
             self.columns_check,
             self.types_check,
-            self.rows_check,
-            *(row.check for row in self.row_checks),
-            self.unique_check,
-            *((self.complete_check,) if self.complete_check else ()),
+            self.rows_check.check,
+            *(counted.check for counted in self.scan_checks),
         )
 
 
@@ -129,48 +95,32 @@ def compile_plan(
             nothing can be said about devices and completeness.
     """
     columns = contract.dataset(dataset)
-    unique = unique_columns(contract, columns)
     rows = column_rules(columns, format)
-    if dataset == "inventory":
-        prepare: tuple[str, ...] = ()
-        source, complete = "delivered", None
-        counts = distinct(unique)
-    else:
+    source, on_grid = "delivered", False
+    times: tuple[str, ...] = ()
+    prepare: tuple[str, ...] = ()
+    if dataset == "telemetry":
         rows += telemetry_rules(contract, with_inventory=with_inventory)
-        prepare = _prepare(contract, window, with_inventory=with_inventory)
-        source = "reading"
-        counts = list(_ON_GRID) if with_inventory else distinct(unique)
-        complete = _complete_check(contract) if with_inventory else None
-    row_checks = tuple(_row_check(contract, rule, source) for rule in rows)
-    filters = [f"count(*) FILTER (WHERE {row.predicate})" for row in row_checks]
+        source, on_grid = "reading", with_inventory
+        times, prepare = _prepare(contract, window, with_inventory=with_inventory)
+    scan_checks = (
+        *(row_check(contract, columns, source, rule) for rule in rows),
+        unique_check(contract, columns, source, on_grid=on_grid),
+        *([complete_check(contract)] if on_grid else []),
+    )
     return Plan(
         dataset=dataset,
         format=format,
         timezone=contract.timezone if format == "csv" else "UTC",
         columns=tuple((column.name, column.type) for column in columns.columns),
-        row_checks=row_checks,
-        complete_check=complete,
-        completeness=contract.completeness,
-        key=columns.key,
+        delivered=delivered_columns(columns.columns, format),
+        rows_check=rows_check(contract, columns),
+        scan_checks=scan_checks,
+        window=times,
         prepare=prepare,
-        scan=f"SELECT {', '.join(['count(*)', *counts, *filters])} FROM {source}",
-        unique_check=unique_check(contract, columns, unique),
-        duplicates=duplicates(columns, unique, source),
-        missing=_missing(contract) if complete else "",
+        scan=f"SELECT {', '.join(scanned.count for scanned in scan_checks)} FROM {source}",
         **_file_checks(contract, columns),
     )
-
-
-def _row_check(contract: Contract, rule: RowRule, source: str) -> RowCheck:
-    check = Check(
-        id=rule.id,
-        words=rule.words,
-        expected=rule.expected,
-        severity=rule.rule.severity,
-        at=contract.at(rule.rule),
-        sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
-    )
-    return RowCheck(check=check, predicate=rule.predicate, values=rule.values)
 
 
 def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
@@ -190,25 +140,13 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
             "the columns have the types agreed",
             ", ".join(f"{column.name} {column.type}" for column in dataset.columns),
         ),
-        "rows_check": check(
-            "rows.as_committed", "the files hold the rows that the commit promises", "equal counts"
-        ),
     }
 
 
-def _complete_check(contract: Contract) -> Check:
-    rule = contract.completeness_rule
-    return Check(
-        id="grid.complete",
-        words="every device is read in every interval, for every measure",
-        expected=f"{contract.completeness:.1%} of the readings",
-        severity=rule.severity,
-        at=contract.at(rule),
-        counts="readings missing",
-    )
-
-
-def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool) -> tuple[str, ...]:
+def _prepare(
+    contract: Contract, window: Window | None, *, with_inventory: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What sets the window, and what makes the grid in it."""
     roles = contract.roles
     start, stamp = start_us(roles), sql_name(roles.stamp)
     period_us = microseconds(contract.delivery_interval)
@@ -247,24 +185,11 @@ def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool)
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
+    ), (
         f"CREATE TEMP TABLE device AS {_DEVICE.format(devices=devices)}",
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
         f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
         f"CREATE TEMP VIEW reading AS {reading}",
-    )
-
-
-def _missing(contract: Contract) -> str:
-    """Runs of missing readings: device, measure, first and last start (us), how many."""
-    measures = ", ".join(
-        f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
-    )
-    return sql_file(
-        "powerstage.checks",
-        "missing.sql",
-        measures=measures,
-        measure_count=len(contract.measures),
-        interval_us=microseconds(contract.roles.reading_interval),
     )
 
 

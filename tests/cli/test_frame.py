@@ -35,6 +35,7 @@ OPTIONS = {
     "contract show": "--json --text FILE",
     "contract import": "--contract README",
     "contract export": "FILE",
+    "kit": "--devices --start --days --seed --contract --json DIR",
     "synth": "--devices --start --days --seed --faults --export --contract --yes-write-to --json"
     " FEED",
     "publish": "--contract --yes-write-to --json FOLDER FEED",
