@@ -105,12 +105,32 @@ class Readings:
         Args:
             positions: only of servers in these places; None for all.
         """
+        columns = ", ".join(
+            f"{self._column(column.name)} AS {sql_name(column.name)}"
+            for column in self.contract.telemetry.columns
+        )
+        values = " ".join(
+            f"WHEN {index} THEN {_value(measure)}"
+            for index, measure in enumerate(self.contract.measures)
+        )
+        return sql_file(
+            _PACKAGE,
+            "readings.sql",
+            hours=self.hours_query(positions),
+            values=values,
+            columns=columns,
+            reading_least=sql_double(1 - parameters.READING_STEP * (parameters.COINS // 2)),
+            reading_step=sql_double(parameters.READING_STEP),
+        )
+
+    def hours_query(self, positions: range | None = None) -> str:
+        """SQL for the loads behind the readings: ``load_first`` and ``load_next`` of each hour."""
         terms = parameters.weights(parameters.HOUR_PERSISTENCE, parameters.HOUR_TERMS)
         draws = ", ".join(
             f"coin(mix64(xor(device_key, hour.keys[{index + 1}]))) AS h{index}"
             for index in range(len(terms) + 1)
         )
-        hours = sql_file(
+        return sql_file(
             _PACKAGE,
             "hours.sql",
             load_min=sql_double(parameters.LOAD_MIN),
@@ -123,23 +143,6 @@ class Readings:
             positions=""
             if positions is None
             else f"WHERE position >= {positions.start} AND position < {positions.stop}",
-        )
-        columns = ", ".join(
-            f"{self._column(column.name)} AS {sql_name(column.name)}"
-            for column in self.contract.telemetry.columns
-        )
-        values = " ".join(
-            f"WHEN {index} THEN {_value(measure)}"
-            for index, measure in enumerate(self.contract.measures)
-        )
-        return sql_file(
-            _PACKAGE,
-            "readings.sql",
-            hours=hours,
-            values=values,
-            columns=columns,
-            reading_least=sql_double(1 - parameters.READING_STEP * (parameters.COINS // 2)),
-            reading_step=sql_double(parameters.READING_STEP),
         )
 
     def _moments(self, period: datetime) -> Iterator[str]:
