@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from tests.producer.mock import CASES, LARGE, write
+from tests.producer.mock import AGAIN, CASES, LARGE, write, write_side_by_side
 
 if __name__ == "__main__":
     version, folder = sys.argv[1:]
@@ -15,3 +15,6 @@ if __name__ == "__main__":
         path = Path(folder, case.name)
         path.mkdir()
         write(case.source(), path)
+    again = Path(folder, "again")
+    again.mkdir()
+    write_side_by_side(AGAIN.source(), again, workers=4)

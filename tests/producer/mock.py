@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from powerstage.contract import Contract, default, period_text
 from powerstage.engine import connect
 from powerstage.producer import MockSource, synthesise
+from powerstage.producer.ahead import write_ahead
 from tests.producer.conftest import HALF_DAYS, HOURLY, edited
 
 Edit = tuple[str, str]
@@ -152,6 +154,8 @@ CASES: Final = (
     ),
 )
 
+# What the other DuckDB writes twice.
+AGAIN: Final = CASES[1]
 # A file of three row groups; the last is not full.
 LARGE: Final = Case(
     name="large",
@@ -202,6 +206,14 @@ def write(source: MockSource, folder: Path) -> Written:
     write_inventories(source, source.snapshots(), folder)
     for period in source.periods():
         source.write_telemetry(period, folder / f"{period_text(period)}.parquet")
+    return written(folder)
+
+
+def write_side_by_side(source: MockSource, folder: Path, workers: int) -> Written:
+    """Write all of a source, ahead of its use."""
+    write_inventories(source, source.snapshots(), folder)
+    with closing(write_ahead(source, source.periods(), folder, workers=workers)) as files:
+        assert [period for period, _, _ in files] == source.periods()
     return written(folder)
 
 

@@ -1,7 +1,6 @@
 """Mock data are a function of the seed: one fingerprint, whoever makes them, how and where."""
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +8,15 @@ import pytest
 
 from powerstage import engine
 from powerstage.contract import period_text
-from powerstage.producer.ahead import write_ahead
-from tests.producer.mock import CASES, Case, shuffled, write, write_inventories, written
+from tests.producer.mock import (
+    CASES,
+    Case,
+    shuffled,
+    write,
+    write_inventories,
+    write_side_by_side,
+    written,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHARDS = 7
@@ -37,12 +43,12 @@ def in_shards(case: Case, folder: Path) -> None:
 
 def by_one_worker(case: Case, folder: Path) -> None:
     """Ahead of its use."""
-    _ahead(case, folder, 1)
+    write_side_by_side(case.source(), folder, workers=1)
 
 
 def by_four_workers(case: Case, folder: Path) -> None:
     """Side by side."""
-    _ahead(case, folder, 4)
+    write_side_by_side(case.source(), folder, workers=4)
 
 
 def each_period_alone(case: Case, folder: Path) -> None:
@@ -62,13 +68,6 @@ def in_a_longer_run(case: Case, folder: Path) -> None:
     for period in reversed(source.periods()):
         longer.write_telemetry(period, folder / f"{period_text(period)}.parquet")
     write_inventories(longer, list(reversed(source.snapshots())), folder)
-
-
-def _ahead(case: Case, folder: Path, workers: int) -> None:
-    source = case.source()
-    write_inventories(source, source.snapshots(), folder)
-    with closing(write_ahead(source, source.periods(), folder, workers=workers)) as files:
-        assert [period for period, _, _ in files] == source.periods()
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
