@@ -4,16 +4,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from powerstage.contract import Contract, Measure
+from powerstage.contract import Column, Contract, Measure
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer import parameters
 from powerstage.producer.curves import models
-from powerstage.producer.fleet import INVENTORY, fill
+from powerstage.producer.fleet import INVENTORY, fill, require_agreed
 
 # Keep the numbers of hours, days and jitters from those of instants (seconds since 1970).
 _HOUR_SALT = 2**40
@@ -41,16 +42,18 @@ class Readings:
                 fix=f"--fuzz is from 0 to {jitter.total_seconds():g} whole seconds,"
                 " or agree on more jitter in the contract",
             )
+        roles, telemetry = self.contract.roles, self.contract.telemetry
         for measure in self.contract.measures:
-            _require_range(measure)
-        for column in self.contract.telemetry.columns:
+            _require_range(measure, telemetry.column(roles.value))
+            require_agreed(telemetry.column(roles.measure), [measure.name])
+            require_agreed(telemetry.column(roles.unit), [measure.unit])
+        for column in telemetry.columns:
             self._column(column.name)
 
     def create_watts(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Create ``watt``: one row, the curves of all models behind one another."""
-        watts = [watts for model in models() for watts in model.watts]
         connection.execute(
-            "CREATE TEMP TABLE watt AS SELECT ?::VARCHAR::DOUBLE[] AS watts", [json.dumps(watts)]
+            "CREATE TEMP TABLE watt AS SELECT ?::VARCHAR::DOUBLE[] AS watts", [_watts()]
         )
 
     def create_devices(self, connection: duckdb.DuckDBPyConnection, day: date) -> None:
@@ -184,6 +187,7 @@ class Readings:
         if name in {column.name for column in contract.inventory.columns}:
             return sql_name(INVENTORY + name)
         column = contract.telemetry.column(name)
+        require_agreed(column, column.allowed[:1])
         text = fill(column)
         # An ENUM for the sake of speed: see Fleet.
         return f"{text}::ENUM({text})" if column.allowed and column.type == "VARCHAR" else text
@@ -195,6 +199,12 @@ class Readings:
             return f'slot."{field}"'
         key = f"mix64(xor(device_key, mix64(({seconds} + {_JITTER_SALT})::UBIGINT)))"
         return f"to_timestamp(({seconds} + ({key} % {fuzz + 1})::BIGINT)::DOUBLE)"
+
+
+@cache
+def _watts() -> str:
+    """The curves of all models behind one another, as JSON."""
+    return json.dumps([watts for model in models() for watts in model.watts])
 
 
 def _weighted(terms: tuple[float, ...], name: str, last: int) -> str:
@@ -234,15 +244,17 @@ def _value(measure: Measure) -> str:
     return f"floor(({low} + {high} * load / 1000) * 1000 + 0.5e0) / 1000"
 
 
-def _require_range(measure: Measure) -> None:
+def _require_range(measure: Measure, column: Column) -> None:
     """Refuse a range that servers do not keep; ``UsageError`` names the measure."""
+    minimum = measure.minimum if column.minimum is None else max(measure.minimum, column.minimum)
+    maximum = measure.maximum if column.maximum is None else min(measure.maximum, column.maximum)
     least = min(model.watts_range[0] for model in models())
     most = max(model.watts_range[1] for model in models())
     reach = {"%": (0.0, 100.0), "W": (least, most), "kW": (least / 1000, most / 1000)}
     low, high = reach.get(measure.unit, (measure.minimum, measure.maximum))
-    if low < measure.minimum or high > measure.maximum:
+    if low < minimum or high > maximum:
         raise UsageError(
-            f"mock servers do not keep within {measure.minimum:g}..{measure.maximum:g}"
+            f"mock servers do not keep within {minimum:g}..{maximum:g}"
             f" {measure.unit} of the measure {measure.name!r}",
             cause=f"their readings are within {low:g}..{high:g} {measure.unit}",
             fix="widen the range in the contract (--contract), or publish an export of your own",
