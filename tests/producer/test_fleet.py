@@ -52,22 +52,26 @@ def serials(path: Path) -> set[str]:
     return set(pq.read_table(path, columns=["sn"])["sn"].to_pylist())
 
 
-@pytest.mark.parametrize("start", [START, START + timedelta(hours=12)], ids=str)
 def test_snapshots_are_the_midnights_at_which_the_inventory_differs(
-    half_days: Contract, start: datetime, tmp_path: Path
+    half_days: Contract, tmp_path: Path
 ) -> None:
     """By the inventory of each day, written by an instance that knows of no other day."""
     fleet = partial(synthesise, half_days, devices=200, seed=5)
-    days, found, before = 14, [start], None
-    for number in range(days + 1):
-        midnight = START + number * DAY
+    midnights = [START + number * DAY for number in range(14)]
+    inventories = []
+    for midnight in midnights:
         fleet(start=midnight).write_inventory(midnight, tmp_path / "i")
-        now = serials(tmp_path / "i")
-        if before not in (None, now) and midnight < start + days * DAY:
-            found.append(midnight)
-        before = now
-    assert fleet(start=start, days=days).snapshots() == found
-    assert len(found) > 2
+        inventories.append(serials(tmp_path / "i"))
+    changes = [
+        midnights[number]
+        for number in range(1, 14)
+        if inventories[number] != inventories[number - 1]
+    ]
+    assert len(changes) > 1
+    assert fleet(start=START, days=14).snapshots() == [START, *changes]
+    # A day may begin at noon.
+    noon = START + DAY / 2
+    assert fleet(start=noon, days=13).snapshots() == [noon, *changes]
 
 
 def test_snapshots_over_ten_years_are_those_of_the_oracle(decade: MockSource) -> None:

@@ -43,7 +43,6 @@ DAYS = (
 )
 
 each_seed = pytest.mark.parametrize("seed", SEEDS)
-each_day = pytest.mark.parametrize("day", DAYS, ids=lambda day: f"{day:%Y-%m-%d}")
 
 
 def assert_same(table: pa.Table, expected: dict[str, oracle.Column]) -> None:
@@ -69,54 +68,56 @@ def assert_readings(source: MockSource, period: datetime, path: Path, fuzz_secon
 
 
 @each_seed
-@each_day
-def test_servers_are_those_of_the_oracle(contract: Contract, seed: int, day: datetime) -> None:
-    """Who serves, by which key, and the hidden facts behind their readings."""
+def test_servers_are_those_of_the_oracle(contract: Contract, seed: int) -> None:
+    """Who serves, by which key, and the hidden facts behind their readings; on every day."""
     fleet = Fleet(contract=contract, devices=DEVICES, seed=seed)
+    zones = np.array([fleet.zones.index(site.timezone) for site in contract.sites])
     with connect(threads=1) as connection:
         fleet.create_places(connection)
-        fleet.create_serving(connection, day)
-        found = connection.sql(
-            'SELECT position, device_key, "inventory:sn"::VARCHAR AS serial, (watts_offset - 1)'
-            " // 1001 AS model, base, amplitude, spread, moment_group FROM serving"
-        ).to_arrow_table()
-    devices = oracle.serving(contract, DEVICES, seed, (day - EPOCH).days)
-    zones = np.array([fleet.zones.index(site.timezone) for site in contract.sites])
-    assert_same(
-        found,
-        {
-            "position": devices.position,
-            "device_key": devices.key,
-            "serial": devices.serial,
-            "model": devices.model,
-            "base": devices.base,
-            "amplitude": devices.amplitude,
-            "spread": devices.spread,
-            "moment_group": zones[devices.site] * 4 + devices.profile + 1,
-        },
-    )
+        for day in DAYS:
+            fleet.create_serving(connection, day)
+            found = connection.sql(
+                'SELECT position, device_key, "inventory:sn"::VARCHAR AS serial, (watts_offset - 1)'
+                " // 1001 AS model, base, amplitude, spread, moment_group FROM serving"
+            ).to_arrow_table()
+            devices = oracle.serving(contract, DEVICES, seed, (day - EPOCH).days)
+            assert_same(
+                found,
+                {
+                    "position": devices.position,
+                    "device_key": devices.key,
+                    "serial": devices.serial,
+                    "model": devices.model,
+                    "base": devices.base,
+                    "amplitude": devices.amplitude,
+                    "spread": devices.spread,
+                    "moment_group": zones[devices.site] * 4 + devices.profile + 1,
+                },
+            )
 
 
 @each_seed
-@each_day
-def test_loads_at_full_hours_are_those_of_the_oracle(seed: int, day: datetime) -> None:
-    """By the clock of each site, whatever its distance from UTC."""
+def test_loads_at_full_hours_are_those_of_the_oracle(seed: int) -> None:
+    """By the clock of each site, whatever its distance from UTC; on every day."""
     contract = edited(default(), DAILY, *ODD_ZONES)
     fleet = Fleet(contract=contract, devices=DEVICES, seed=seed)
     readings = Readings(contract=contract, fuzz=timedelta(), zones=fleet.zones)
     with connect(threads=1) as connection:
         fleet.create_places(connection)
-        fleet.create_serving(connection, day)
         readings.create_watts(connection)
-        readings.create_devices(connection, day.date())
-        readings.create_period(connection, day)
-        found = connection.sql(
-            f"SELECT load_first, load_next FROM ({readings.hours_query()})"
-        ).to_arrow_table()
-    devices = oracle.serving(contract, DEVICES, seed, (day - EPOCH).days)
-    hours = (day - EPOCH).days * 24 + np.arange(25)
-    loads = oracle.loads(contract, devices, hours)
-    assert_same(found, {"load_first": loads[:, :24].ravel(), "load_next": loads[:, 1:].ravel()})
+        for day in DAYS:
+            fleet.create_serving(connection, day)
+            readings.create_devices(connection, day.date())
+            readings.create_period(connection, day)
+            found = connection.sql(
+                f"SELECT load_first, load_next FROM ({readings.hours_query()})"
+            ).to_arrow_table()
+            devices = oracle.serving(contract, DEVICES, seed, (day - EPOCH).days)
+            hours = (day - EPOCH).days * 24 + np.arange(25)
+            loads = oracle.loads(contract, devices, hours)
+            assert_same(
+                found, {"load_first": loads[:, :24].ravel(), "load_next": loads[:, 1:].ravel()}
+            )
 
 
 @each_seed
