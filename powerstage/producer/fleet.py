@@ -5,6 +5,7 @@ which serves at an instant is a function of seed, place and day alone. Servers c
 midnight UTC, so that each delivery has one inventory.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,11 @@ class Fleet:
             raise UsageError(f"seed is {self.seed}", fix="--seed is from 0 to 2^63 - 1")
         for column in self.contract.inventory.columns:
             self._expression(column)
+            require_agreed(column, self._texts(column))
+        names = {column.name for column in self.contract.inventory.columns}
+        for column in self.contract.telemetry.columns:
+            if column.name in names:
+                require_agreed(column, self._texts(self.contract.inventory.column(column.name)))
 
     def require_serials(self, first: datetime, last: datetime) -> None:
         """Refuse a fleet that has more servers between two instants than serial numbers."""
@@ -155,6 +161,15 @@ class Fleet:
         column = self.contract.inventory.column(self.contract.inventory_device)
         return serial_form(column.pattern)
 
+    def _texts(self, column: Column) -> Sequence[str]:
+        """What may stand in a column of the inventory; of serial numbers the first."""
+        return {
+            self.contract.inventory_device: [self._serials.example(0)],
+            self.contract.inventory_site: [site.code for site in self.contract.sites],
+            "model": [model.name for model in models()],
+            "product_id": [model.product_id for model in models()],
+        }.get(column.name, column.allowed[:1])
+
     def _sites(self) -> str:
         return ", ".join(
             f"({index}, {sql_text(site.code)}, {self.zones.index(site.timezone)})"
@@ -183,6 +198,20 @@ def fill(column: Column) -> str:
         cause="it is required, and the contract allows no values to choose from",
         fix="give it an enum, or required: false",
     )
+
+
+def require_agreed(column: Column, texts: Sequence[str]) -> None:
+    """Refuse a column that does not allow what would stand there; ``UsageError`` names it."""
+    for text in texts:
+        if (column.allowed and text not in column.allowed) or (
+            column.pattern is not None and re.fullmatch(column.pattern, text) is None
+        ):
+            raise UsageError(
+                f"mock data cannot fill the column {column.name!r}",
+                cause=f"the contract does not allow {text!r} there",
+                fix="widen its pattern or enum in the contract (--contract),"
+                " or publish an export of your own",
+            )
 
 
 def _day(moment: datetime) -> int:

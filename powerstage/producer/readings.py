@@ -4,16 +4,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from powerstage.contract import Contract, Measure
+from powerstage.contract import Column, Contract, Measure
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer import parameters
 from powerstage.producer.curves import models
-from powerstage.producer.fleet import INVENTORY, fill
+from powerstage.producer.fleet import INVENTORY, fill, require_agreed
 
 # Keep the numbers of hours, days and jitters from those of instants (seconds since 1970).
 _HOUR_SALT = 2**40
@@ -40,16 +41,18 @@ class Readings:
                 fix="--fuzz is a whole number of seconds up to that; the contract's rule"
                 " 'readings' allows more with jitterSeconds",
             )
+        roles, telemetry = self.contract.roles, self.contract.telemetry
         for measure in self.contract.measures:
-            _require_range(measure)
-        for column in self.contract.telemetry.columns:
+            _require_range(measure, telemetry.column(roles.value))
+            require_agreed(telemetry.column(roles.measure), [measure.name])
+            require_agreed(telemetry.column(roles.unit), [measure.unit])
+        for column in telemetry.columns:
             self._column(column.name)
 
     def create_watts(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Create ``watt``: one row, the curves of all models behind one another."""
-        watts = [watts for model in models() for watts in model.watts]
         connection.execute(
-            "CREATE TEMP TABLE watt AS SELECT ?::VARCHAR::DOUBLE[] AS watts", [json.dumps(watts)]
+            "CREATE TEMP TABLE watt AS SELECT ?::VARCHAR::DOUBLE[] AS watts", [_watts()]
         )
 
     def create_devices(self, connection: duckdb.DuckDBPyConnection, day: date) -> None:
@@ -104,12 +107,32 @@ class Readings:
         Args:
             positions: only of servers in these places; None for all.
         """
+        columns = ", ".join(
+            f"{self._column(column.name)} AS {sql_name(column.name)}"
+            for column in self.contract.telemetry.columns
+        )
+        values = " ".join(
+            f"WHEN {index} THEN {_value(measure)}"
+            for index, measure in enumerate(self.contract.measures)
+        )
+        return sql_file(
+            _PACKAGE,
+            "readings.sql",
+            hours=self.hours_query(positions),
+            values=values,
+            columns=columns,
+            reading_least=sql_double(1 - parameters.READING_STEP * (parameters.COINS // 2)),
+            reading_step=sql_double(parameters.READING_STEP),
+        )
+
+    def hours_query(self, positions: range | None = None) -> str:
+        """SQL for the loads behind the readings: ``load_first`` and ``load_next`` of each hour."""
         terms = parameters.weights(parameters.HOUR_PERSISTENCE, parameters.HOUR_TERMS)
         draws = ", ".join(
             f"coin(mix64(xor(device_key, hour.keys[{index + 1}]))) AS h{index}"
             for index in range(len(terms) + 1)
         )
-        hours = sql_file(
+        return sql_file(
             _PACKAGE,
             "hours.sql",
             load_min=sql_double(parameters.LOAD_MIN),
@@ -122,23 +145,6 @@ class Readings:
             positions=""
             if positions is None
             else f"WHERE position >= {positions.start} AND position < {positions.stop}",
-        )
-        columns = ", ".join(
-            f"{self._column(column.name)} AS {sql_name(column.name)}"
-            for column in self.contract.telemetry.columns
-        )
-        values = " ".join(
-            f"WHEN {index} THEN {_value(measure)}"
-            for index, measure in enumerate(self.contract.measures)
-        )
-        return sql_file(
-            _PACKAGE,
-            "readings.sql",
-            hours=hours,
-            values=values,
-            columns=columns,
-            reading_least=sql_double(1 - parameters.READING_STEP * (parameters.COINS // 2)),
-            reading_step=sql_double(parameters.READING_STEP),
         )
 
     def _moments(self, period: datetime) -> Iterator[str]:
@@ -181,6 +187,7 @@ class Readings:
         if name in {column.name for column in contract.inventory.columns}:
             return sql_name(INVENTORY + name)
         column = contract.telemetry.column(name)
+        require_agreed(column, column.allowed[:1])
         text = fill(column)
         # An ENUM for the sake of speed: see Fleet.
         return f"{text}::ENUM({text})" if column.allowed and column.type == "VARCHAR" else text
@@ -192,6 +199,12 @@ class Readings:
             return f'slot."{field}"'
         key = f"mix64(xor(device_key, mix64(({seconds} + {_JITTER_SALT})::UBIGINT)))"
         return f"to_timestamp(({seconds} + ({key} % {fuzz + 1})::BIGINT)::DOUBLE)"
+
+
+@cache
+def _watts() -> str:
+    """The curves of all models behind one another, as JSON."""
+    return json.dumps([watts for model in models() for watts in model.watts])
 
 
 def _weighted(terms: tuple[float, ...], name: str, last: int) -> str:
@@ -231,15 +244,17 @@ def _value(measure: Measure) -> str:
     return f"floor(({low} + {high} * load / 1000) * 1000 + 0.5e0) / 1000"
 
 
-def _require_range(measure: Measure) -> None:
+def _require_range(measure: Measure, column: Column) -> None:
     """Refuse a range that servers do not keep; ``UsageError`` names the measure."""
+    minimum = measure.minimum if column.minimum is None else max(measure.minimum, column.minimum)
+    maximum = measure.maximum if column.maximum is None else min(measure.maximum, column.maximum)
     least = min(model.watts_range[0] for model in models())
     most = max(model.watts_range[1] for model in models())
     reach = {"%": (0.0, 100.0), "W": (least, most), "kW": (least / 1000, most / 1000)}
     low, high = reach.get(measure.unit, (measure.minimum, measure.maximum))
-    if low < measure.minimum or high > measure.maximum:
+    if low < minimum or high > maximum:
         raise UsageError(
-            f"mock servers do not keep within {measure.minimum:g}..{measure.maximum:g}"
+            f"mock servers do not keep within {minimum:g}..{maximum:g}"
             f" {measure.unit} of the measure {measure.name!r}",
             cause=f"their readings are within {low:g}..{high:g} {measure.unit}",
             fix="widen the range in the contract (--contract), or publish an export of your own",

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from powerstage.engine import sql_text
@@ -63,6 +64,7 @@ class SerialForm:
         return text
 
 
+@cache
 def serial_form(pattern: str | None) -> SerialForm:
     """HPE's form where the contract's pattern admits it, else the form of the pattern itself.
 

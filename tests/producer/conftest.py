@@ -11,6 +11,7 @@ from powerstage.checks import Checker
 from powerstage.contract import Commit, CommitKey, Contract, loads, parse_key
 from powerstage.producer import MockSource, publish, synthesise
 from powerstage.store import MemoryStore, Store, read
+from tests import other_duckdb
 from tests.conftest import START, clock
 
 HOURLY = "    value: 1\n    unit: h\n"
@@ -31,6 +32,17 @@ def edited(contract: Contract, *changes: tuple[str, str]) -> Contract:
         assert before in text
         text = text.replace(before, after)
     return loads(text, "edited")
+
+
+@pytest.fixture(scope="session")
+def elsewhere(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all cases of mock data, written by the DuckDB that is not installed."""
+    cache = pytestconfig.cache
+    assert cache is not None
+    folder = tmp_path_factory.mktemp("elsewhere")
+    duckdb = other_duckdb.install(cache.mkdir(f"duckdb-{other_duckdb.OTHER}"))
+    other_duckdb.run(duckdb, "tests.producer.elsewhere", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
