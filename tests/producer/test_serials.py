@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from powerstage.engine import connect
@@ -39,17 +39,16 @@ def serials(pattern: str | None, numbers: int = NUMBERS, offset: int = 7) -> Seq
     return [text for (text,) in found]
 
 
+@example("[aab]{2}", 0)
 @settings(max_examples=60, deadline=None)
-@given(patterns, st.integers(0, 2**63 - 1), st.sampled_from([("^", "$"), ("", "")]))
-def test_serial_numbers_match_their_pattern_and_differ(
-    pattern: str, offset: int, anchors: tuple[str, str]
-) -> None:
+@given(patterns, st.integers(0, 2**63 - 1))
+def test_serial_numbers_match_their_pattern_and_differ(pattern: str, offset: int) -> None:
     """Ten thousand of them, or as many as there are, wherever the sequence begins."""
-    begin, end = anchors
-    found = serials(begin + pattern + end, offset=offset)
-    assert all(re.fullmatch(pattern, text) for text in found)
+    anchored = f"^{pattern}$"
+    found = serials(anchored, offset=offset)
+    assert all(re.fullmatch(anchored, text) for text in found)
     assert len(set(found)) == len(found)
-    assert len(found) == min(NUMBERS, serial_form(pattern).space)
+    assert len(found) == min(NUMBERS, serial_form(anchored).space)
 
 
 @pytest.mark.parametrize("pattern", [None, "^[0-9A-Z]{10}$", "^[A-Z0-9]+$", ".*", "^CZJ.{7}$"])
