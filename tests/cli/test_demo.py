@@ -122,7 +122,9 @@ def test_what_no_check_sees_yet_is_told_and_not_counted(powerstage: Run, tmp_pat
         "  1 without a check yet: not counted",
         "  1 too small for any check: not counted",
     ]
-    ends = {line.split()[0]: line.split("  ")[-1] for line in done.stdout.splitlines() if line}
+    ends = {
+        line.split()[0]: line.split("  ")[-1].strip() for line in done.stdout.splitlines() if line
+    }
     assert ends["spike"] == "no check yet"
     assert ends["power_in_volt_amperes"] == "undetectable"
     assert ends["unsorted_rows"] == "✓ accepted"

@@ -24,7 +24,7 @@ from tests.conftest import ROOT, Run, clock, write_upstream_export
 
 HEAVY = {"duckdb", "boto3", "botocore", "moto", "flask", "pyarrow", "rich", "yaml"}
 # What happened, perhaps why, and what to do; nothing before, between or after.
-SHAPE = re.compile(r"error \S.*\n(  cause  \S.*\n( {9}\S.*\n)*)?  fix    \S.*\n")
+SHAPE = re.compile(r"error \S.*\n(  cause  \S.*\n( {9}\S.*\n)*)?  fix    \S.*\n( {9,}\S.*\n)*")
 NO_AWS = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "no_proxy": "127.0.0.1"}
 CREDENTIALS = NO_AWS | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 OPTIONS = {
