@@ -29,7 +29,7 @@ from powerstage.producer.ahead import write_ahead
 
 DEVICES = 20_000
 INTERVAL_SECONDS = 300
-ROUNDS = 5
+ROUNDS = 3
 MANY_READINGS = 100_000_000
 _COPY = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 491520)"
 
