@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from powerstage.contract import Contract, default
@@ -19,6 +20,10 @@ from powerstage.sim import EmbeddedS3, blind_to_aws
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 START = datetime(2026, 11, 2, tzinfo=UTC)
 ROOT = Path(__file__).parents[1]
+
+# No test of ours is about time.
+hypothesis.settings.register_profile("powerstage", deadline=None)
+hypothesis.settings.load_profile("powerstage")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -3,7 +3,8 @@
 Both sides use them: the producer before anything is sent, the consumer on what arrived.
 """
 
-from powerstage.checks.plan import FileFormat, Plan, Window, compile_plan
+from powerstage.checks.files import FileFormat
+from powerstage.checks.plan import Plan, Window, compile_plan
 from powerstage.checks.result import Check, CheckResult, Report, Sample, fails, merge, passes
 from powerstage.checks.run import Checker, InputFile
 

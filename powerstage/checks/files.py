@@ -7,46 +7,90 @@ is taken as text, and a line that is not RFC 4180 is an error that names its lin
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import duckdb
 
-from powerstage.checks.plan import FileFormat
+from powerstage.checks.rules import RAW_PREFIX, ROW
+from powerstage.contract.model import Column
 from powerstage.engine import sql_name, sql_text
 
+FileFormat: TypeAlias = Literal["csv", "parquet"]
+
+# What reads a file: its path, and of a CSV the columns that its header names, are put in.
+READERS: Final[dict[FileFormat, str]] = {
+    "csv": "read_csv({path}, columns = {{{columns}}}, auto_detect = false,"
+    " header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '')",
+    "parquet": "read_parquet({path}, hive_partitioning = false)",
+}
 HEADER_CHARACTERS_MAX: Final = 65_536
 # DuckDB 1 reads nanoseconds as microseconds; DuckDB 2 has a type for them. One verdict for both.
-_TYPE_NAMES: Final = {
+TYPE_NAMES: Final = {
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
     "TIMESTAMPTZ_NS": "TIMESTAMPTZ",
+}
+# How a value is written in a CSV, where DuckDB would take more for one.
+_INTEGER: Final = "[+-]?[0-9]+"
+_FORMS: Final = {
+    "BIGINT": _INTEGER,
+    "INTEGER": _INTEGER,
+    "DOUBLE": r"(?i)[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)",
+    "BOOLEAN": "(?i)true|false",
+    "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
 _ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = )")
 _KIND: Final = re.compile(r"^[A-Za-z ]*Error: ")
 _NO_STATE: Final = "CSV Parser state machine"
 
 
-def reader(path: str, format_: FileFormat, *, row_numbers: bool = False) -> str:
+def reader(path: str, format_: FileFormat) -> str:
     """SQL for the rows of a file, in its own columns; those of a CSV are texts, empty ones null.
 
     Args:
         path: of the file, without characters that a glob would read as its own.
         format_: ``csv`` or ``parquet``.
-        row_numbers: add ``file_row_number`` (Parquet only), from 0.
 
     Raises:
         ValueError: a CSV's header cannot be read, or names a column twice.
     """
     if format_ == "parquet":
-        numbered = ", file_row_number = true" if row_numbers else ""
-        return f"read_parquet({sql_text(path)}, hive_partitioning = false{numbered})"
+        return READERS[format_].format(path=sql_text(path))
     names = csv_header(path)
     if doubled := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"the header names {', '.join(sorted(doubled))} twice")
     columns = ", ".join(f"{sql_name(name)}: 'VARCHAR'" for name in names)
+    return READERS[format_].format(path=sql_text(path), columns=columns)
+
+
+def delivered_columns(columns: Sequence[Column], format_: FileFormat) -> str:
+    """SQL for what is selected of a file's rows: their numbers, from 1, and the agreed columns.
+
+    A CSV's columns stand there twice: as values, and as the texts that they were.
+    """
+    if format_ == "parquet":
+        kept = [
+            f"{sql_name(column.name)}::{column.type} AS {sql_name(column.name)}"
+            for column in columns
+        ]
+        return ", ".join([f"file_row_number + 1 AS {ROW}", *kept])
+    cast = [
+        f"{_cast(sql_name(column.name), column.type)} AS {sql_name(column.name)},"
+        f" {sql_name(column.name)} AS {sql_name(RAW_PREFIX + column.name)}"
+        for column in columns
+    ]
+    return ", ".join([f"row_number() OVER () AS {ROW}", *cast])
+
+
+def _cast(name: str, type_: str) -> str:
+    """A CSV's text as a value, null if it is none: DuckDB alone would take 12.7 for a 13."""
+    # nullif keeps DuckDB 2 from pushing the cast into the CSV reader, where one bad value
+    # makes the whole file unreadable.
+    cast = f"TRY_CAST(nullif({name}, '') AS {type_})"
+    form = _FORMS.get(type_)
     return (
-        f"read_csv({sql_text(path)}, columns = {{{columns}}}, auto_detect = false,"
-        " header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '')"
+        cast if form is None else f"CASE WHEN regexp_full_match({name}, '{form}') THEN {cast} END"
     )
 
 
@@ -61,7 +105,7 @@ def columns(
     if format_ == "csv":
         return [(name, "VARCHAR") for name in csv_header(path)]
     described = connection.execute(f"DESCRIBE SELECT * FROM {reader(path, format_)}").fetchall()
-    return [(name, _TYPE_NAMES.get(type_, type_)) for name, type_, *_ in described]
+    return [(name, TYPE_NAMES.get(type_, type_)) for name, type_, *_ in described]
 
 
 def csv_header(path: str) -> list[str]:

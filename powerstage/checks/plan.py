@@ -2,19 +2,20 @@
 
 ``compile_plan`` is pure. The plan runs where a view ``delivered`` shows the files (and for
 telemetry a view ``inventory`` the snapshot it refers to): the columns of the contract, and
-``at:file`` and ``at:row`` for the place. One scan counts the failures of every check.
+``at:file`` and ``at:row`` for the place. One scan counts the failures of every check; where a
+table ``promised`` says how many rows each file should hold, another query counts those.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from datetime import datetime
+from typing import Any, Final
 
+from powerstage.checks.counts import ScanCheck, complete_check, row_check, rows_check, unique_check
+from powerstage.checks.files import FileFormat, delivered_columns
 from powerstage.checks.result import Check
-from powerstage.checks.rules import FILE, column_rules, telemetry_rules
+from powerstage.checks.rules import column_rules, late_us, microseconds, start_us, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
-
-FileFormat: TypeAlias = Literal["csv", "parquet"]
 
 # One bit each: 256 MiB of bitmap.
 POSITIONS_MAX: Final = 2**31
@@ -25,55 +26,30 @@ _DEVICE: Final = (
 )
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
 _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
-# Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
-_BITS: Final = (
-    "bitstring_agg(\"grid:position\", 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
-)
-_ON_GRID: Final = (
-    f"coalesce(bit_count({_BITS}), 0)",
-    "getvariable('positions')",
-    'count("grid:position")',
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowCheck:
-    """A check whose failures the scan counts; ``values`` are the columns that a sample shows.
-
-    ``predicate`` is SQL that is true for a row that fails.
-    """
-
-    check: Check
-    predicate: str
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All that a worker needs to know.
 
-    ``columns`` are names and DuckDB types; ``prepare`` runs before the scan; ``scan`` gives one
-    row: rows, distinct keys, expected keys, keys present, then one count per row check;
-    ``missing`` finds runs of readings that should be there.
+    ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
+    of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
+    the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``.
     """
 
     dataset: DatasetName
     format: FileFormat
     timezone: str
     columns: tuple[tuple[str, str], ...]
+    delivered: str
     columns_check: Check
     types_check: Check
     readable_check: Check
-    rows_check: Check
-    row_checks: tuple[RowCheck, ...]
-    unique_check: Check
-    complete_check: Check | None
-    completeness: float
-    key: tuple[str, ...]
+    rows_check: ScanCheck
+    scan_checks: tuple[ScanCheck, ...]
+    window: tuple[str, ...]
     prepare: tuple[str, ...]
     scan: str
-    duplicates: str
-    missing: str
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -86,10 +62,8 @@ class Plan:
             self.readable_check,
             self.columns_check,
             self.types_check,
-            self.rows_check,
-            *(row.check for row in self.row_checks),
-            self.unique_check,
-            *((self.complete_check,) if self.complete_check else ()),
+            self.rows_check.check,
+            *(counted.check for counted in self.scan_checks),
         )
 
 
@@ -122,45 +96,29 @@ def compile_plan(
     """
     columns = contract.dataset(dataset)
     rows = column_rules(columns, format)
-    if dataset == "inventory":
-        prepare: tuple[str, ...] = ()
-        source, complete = "delivered", None
-        counts = _distinct(columns)
-    else:
+    source, on_grid = "delivered", False
+    times: tuple[str, ...] = ()
+    prepare: tuple[str, ...] = ()
+    if dataset == "telemetry":
         rows += telemetry_rules(contract, with_inventory=with_inventory)
-        prepare = _prepare(contract, window, with_inventory=with_inventory)
-        source = "reading"
-        counts = list(_ON_GRID) if with_inventory else _distinct(columns)
-        complete = _complete_check(contract) if with_inventory else None
-    row_checks = tuple(
-        RowCheck(
-            check=Check(
-                id=rule.id,
-                words=rule.words,
-                expected=rule.expected,
-                severity=rule.rule.severity,
-                at=contract.at(rule.rule),
-                sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
-            ),
-            predicate=rule.predicate,
-            values=rule.values,
-        )
-        for rule in rows
+        source, on_grid = "reading", with_inventory
+        times, prepare = _prepare(contract, window, with_inventory=with_inventory)
+    scan_checks = (
+        *(row_check(contract, columns, source, rule) for rule in rows),
+        unique_check(contract, columns, source, on_grid=on_grid),
+        *([complete_check(contract)] if on_grid else []),
     )
-    filters = [f"count(*) FILTER (WHERE {row.predicate})" for row in row_checks]
     return Plan(
         dataset=dataset,
         format=format,
         timezone=contract.timezone if format == "csv" else "UTC",
         columns=tuple((column.name, column.type) for column in columns.columns),
-        row_checks=row_checks,
-        complete_check=complete,
-        completeness=contract.completeness,
-        key=columns.key,
+        delivered=delivered_columns(columns.columns, format),
+        rows_check=rows_check(contract, columns),
+        scan_checks=scan_checks,
+        window=times,
         prepare=prepare,
-        scan=f"SELECT {', '.join(['count(*)', *counts, *filters])} FROM {source}",
-        duplicates=_duplicates(columns, source),
-        missing=_missing(contract) if complete else "",
+        scan=f"SELECT {', '.join(scanned.count for scanned in scan_checks)} FROM {source}",
         **_file_checks(contract, columns),
     )
 
@@ -169,8 +127,10 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
     names = ", ".join(column.name for column in dataset.columns)
     at = contract.at(dataset.rule)
 
-    def check(id_: str, words: str, expected: str, counts: str = "files") -> Check:
-        return Check(id=id_, words=words, expected=expected, severity="error", at=at, counts=counts)
+    def check(id_: str, words: str, expected: str) -> Check:
+        return Check(
+            id=id_, words=words, expected=expected, severity="error", at=at, counts="files"
+        )
 
     return {
         "readable_check": check("file.readable", "every file can be read", "a sound file"),
@@ -180,50 +140,21 @@ def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:
             "the columns have the types agreed",
             ", ".join(f"{column.name} {column.type}" for column in dataset.columns),
         ),
-        "rows_check": check(
-            "rows.as_committed", "the files hold the rows that the commit promises", "equal counts"
-        ),
-        "unique_check": check(
-            "key.unique",
-            f"no two rows have the same {', '.join(dataset.key)}",
-            "one row per key",
-            "surplus rows",
-        ),
     }
 
 
-def _complete_check(contract: Contract) -> Check:
-    rule = contract.completeness_rule
-    return Check(
-        id="grid.complete",
-        words="every device is read in every interval, for every measure",
-        expected=f"{contract.completeness:.1%} of the readings",
-        severity=rule.severity,
-        at=contract.at(rule),
-        counts="readings missing",
-    )
-
-
-def _distinct(dataset: Dataset) -> list[str]:
-    """Distinct keys, keys expected (unknown), keys present."""
-    names = [sql_name(name) for name in dataset.key]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    return [
-        f"count(DISTINCT {key}) FILTER (WHERE {known})",
-        "NULL",
-        f"count(*) FILTER (WHERE {known})",
-    ]
-
-
-def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool) -> tuple[str, ...]:
+def _prepare(
+    contract: Contract, window: Window | None, *, with_inventory: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What sets the window, and what makes the grid in it."""
     roles = contract.roles
-    start = f"epoch_us({sql_name(roles.start)})"
-    period_us, interval_us = _us(contract.delivery_interval), _us(roles.reading_interval)
+    start, stamp = start_us(roles), sql_name(roles.stamp)
+    period_us = microseconds(contract.delivery_interval)
+    interval_us = microseconds(roles.reading_interval)
     if window:
         bounds = (str(_epoch_us(window.start)), str(_epoch_us(window.end)))
     else:
-        finite = f"FROM delivered WHERE isfinite({sql_name(roles.start)})"
+        finite = f"FROM delivered WHERE isfinite({stamp})"
         bounds = (
             f"(SELECT coalesce(min({start}) // {period_us}, 0) * {period_us} {finite})",
             f"(SELECT coalesce(max({start}) // {period_us} + 1, 0) * {period_us} {finite})",
@@ -245,45 +176,21 @@ def _prepare(contract: Contract, window: Window | None, *, with_inventory: bool)
         measure_count=len(contract.measures),
         device=sql_name(roles.device),
         measure=sql_name(roles.measure),
-        start=sql_name(roles.start),
+        stamp=stamp,
+        start_us=start,
+        late_us=late_us(roles),
+        jitter_us=microseconds(roles.jitter),
         interval_us=interval_us,
     )
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
+    ), (
         f"CREATE TEMP TABLE device AS {_DEVICE.format(devices=devices)}",
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
         f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
         f"CREATE TEMP VIEW reading AS {reading}",
     )
-
-
-def _duplicates(dataset: Dataset, source: str) -> str:
-    names = [sql_name(name) for name in dataset.key]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    return (
-        f"SELECT {', '.join(names)}, count(*), min({FILE}), max({FILE})"
-        f" FROM {source} WHERE {known} "
-        f"GROUP BY ALL HAVING count(*) > 1 ORDER BY {', '.join(names)} LIMIT 5"
-    )
-
-
-def _missing(contract: Contract) -> str:
-    """Runs of missing readings: device, measure, first and last start (us), how many."""
-    measures = ", ".join(
-        f"({index}, {sql_text(measure.name)})" for index, measure in enumerate(contract.measures)
-    )
-    return sql_file(
-        "powerstage.checks",
-        "missing.sql",
-        measures=measures,
-        measure_count=len(contract.measures),
-        interval_us=_us(contract.roles.reading_interval),
-    )
-
-
-def _us(length: timedelta) -> int:
-    return length // timedelta(microseconds=1)
 
 
 def _epoch_us(moment: datetime) -> int:

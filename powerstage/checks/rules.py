@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from powerstage.contract.model import Column, Contract, Dataset, Rule
+from powerstage.contract.model import Column, Contract, Dataset, Roles, Rule
 from powerstage.engine import sql_name, sql_text
 
 # Columns of ours beside the contract's, none of which has a colon in its name: the place of a
@@ -18,7 +18,9 @@ ROW: Final = '"at:row"'
 FILE_START: Final = '"at:start"'
 FILE_END: Final = '"at:end"'
 GRID_DEVICE: Final = '"grid:device"'
+GRID_SLOT: Final = '"grid:slot"'
 RAW_PREFIX: Final = "raw:"
+_BIGINT_MIN: Final = -(2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,28 @@ def telemetry_rules(contract: Contract, *, with_inventory: bool) -> list[RowRule
             )
         )
     return rules
+
+
+def start_us(roles: Roles) -> str:
+    """SQL for the start of a reading's interval: us since 1970, where its stamp is finite."""
+    if roles.start is not None:
+        return f"epoch_us({sql_name(roles.start)})"
+    interval_us = microseconds(roles.reading_interval)
+    # What ends in the first hours of time starts with them, or it would not fit 64 bits.
+    end = f"greatest(epoch_us({sql_name(roles.end)}), {_BIGINT_MIN + interval_us})"
+    return f"({end} - {interval_us})"
+
+
+def late_us(roles: Roles) -> str:
+    """SQL for how long after its place on the grid a reading starts, in us."""
+    interval_us = microseconds(roles.reading_interval)
+    # Before 1970 a remainder is negative.
+    return f"(({start_us(roles)} % {interval_us} + {interval_us}) % {interval_us})"
+
+
+def microseconds(length: timedelta) -> int:
+    """A length in us."""
+    return length // timedelta(microseconds=1)
 
 
 def _null_and_type_rules(column: Column, format_: str) -> list[RowRule]:
@@ -177,39 +201,58 @@ def _measure_rules(contract: Contract) -> list[RowRule]:
 
 def _time_rules(contract: Contract) -> list[RowRule]:
     roles = contract.roles
-    start, end = sql_name(roles.start), sql_name(roles.end)
-    interval_us = roles.reading_interval // timedelta(microseconds=1)
-    seconds = int(roles.reading_interval.total_seconds())
+    length = [] if roles.start is None else [_interval_rule(roles, roles.start)]
+    return [*length, _grid_rule(roles), _period_rule(contract)]
+
+
+def _interval_rule(roles: Roles, start: str) -> RowRule:
+    jitter_us, interval_us = microseconds(roles.jitter), microseconds(roles.reading_interval)
+    seconds = _seconds(roles.reading_interval)
+    about = f", give or take {_seconds(roles.jitter)} s" if roles.jitter else ""
+    first, last = sql_name(start), sql_name(roles.end)
     # Stamps may be 290,000 years apart: their distance does not fit 64 bits.
-    length = f"epoch_us({end})::HUGEINT - epoch_us({start})"
-    return [
-        RowRule(
-            id="reading.interval",
-            words=f"{roles.end} is {seconds} s after {roles.start}",
-            expected=f"{seconds} s",
-            rule=roles.rule,
-            predicate=f"CASE WHEN isfinite({start}) AND isfinite({end})"
-            f" THEN {length} <> {interval_us} END",
-            values=(roles.end,),
-        ),
-        RowRule(
-            id="reading.on_grid",
-            words=f"{roles.start} is on the grid of {seconds} s",
-            expected=f"a multiple of {seconds} s, UTC",
-            rule=roles.rule,
-            predicate=f"CASE WHEN isfinite({start}) THEN epoch_us({start}) % {interval_us} <> 0"
-            " END",
-            values=(roles.end,),
-        ),
-        RowRule(
-            id="reading.in_period",
-            words=f"{roles.start} is inside the period that is delivered",
-            expected="a start inside the period",
-            rule=contract.period_rule,
-            predicate=f"CASE WHEN isfinite({start}) THEN"
-            f" epoch_us({start}) < getvariable('window_start')"
-            f" OR epoch_us({start}) >= getvariable('window_end')"
-            f" OR epoch_us({start}) < {FILE_START} OR epoch_us({start}) >= {FILE_END} END",
-            values=(roles.end,),
-        ),
-    ]
+    length = f"epoch_us({last})::HUGEINT - epoch_us({first})"
+    return RowRule(
+        id="reading.interval",
+        words=f"{roles.end} is {seconds} s after {start}{about}",
+        expected=f"{seconds} s{about}",
+        rule=roles.rule,
+        predicate=f"CASE WHEN isfinite({first}) AND isfinite({last}) THEN {length}"
+        f" NOT BETWEEN {interval_us - jitter_us} AND {interval_us + jitter_us} END",
+        values=(roles.end,),
+    )
+
+
+def _grid_rule(roles: Roles) -> RowRule:
+    seconds = _seconds(roles.reading_interval)
+    after = f", or up to {_seconds(roles.jitter)} s after" if roles.jitter else ""
+    return RowRule(
+        id="reading.on_grid",
+        words=f"{roles.stamp} is on the grid of {seconds} s{after}",
+        expected=f"a multiple of {seconds} s, UTC{after}",
+        rule=roles.rule,
+        predicate=f"CASE WHEN isfinite({sql_name(roles.stamp)})"
+        f" THEN {late_us(roles)} > {microseconds(roles.jitter)} END",
+        values=(roles.end,),
+    )
+
+
+def _period_rule(contract: Contract) -> RowRule:
+    roles = contract.roles
+    start = start_us(roles)
+    words = roles.start or f"{roles.end} less {_seconds(roles.reading_interval)} s"
+    return RowRule(
+        id="reading.in_period",
+        words=f"{words} is inside the period that is delivered",
+        expected="a start inside the period",
+        rule=contract.period_rule,
+        predicate=f"CASE WHEN isfinite({sql_name(roles.stamp)}) THEN"
+        f" {start} < getvariable('window_start')"
+        f" OR {start} >= getvariable('window_end')"
+        f" OR {start} < {FILE_START} OR {start} >= {FILE_END} END",
+        values=(roles.end,),
+    )
+
+
+def _seconds(length: timedelta) -> int:
+    return int(length.total_seconds())

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import powerstage
-from powerstage.checks.plan import POSITIONS_MAX, FileFormat, Plan, Window
+from powerstage.checks.files import FileFormat
+from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
 from powerstage.checks.result import (
     Check,
     CheckResult,

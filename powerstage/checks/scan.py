@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 import duckdb
 
 from powerstage.checks import files
-from powerstage.checks.rules import FILE, FILE_END, FILE_START, RAW_PREFIX, ROW
-from powerstage.engine import sql_name, sql_text
+from powerstage.checks.counts import SAMPLES_MAX
+from powerstage.checks.rules import FILE, FILE_END, FILE_START
+from powerstage.engine import sql_text
 
-SAMPLES_MAX: Final = 5
 TEXT_CHARACTERS_MAX: Final = 200
 NAMES_MAX: Final = 20
 # What a reader raises about a file; none of these is a fault of the engine.
@@ -22,16 +22,6 @@ _ENGINE_FAULTS: Final = (
     duckdb.FatalException,
     duckdb.OutOfMemoryException,
 )
-
-# How a value is written in a CSV, where DuckDB would take more for one.
-_INTEGER: Final = "[+-]?[0-9]+"
-_FORMS: Final = {
-    "BIGINT": _INTEGER,
-    "INTEGER": _INTEGER,
-    "DOUBLE": r"(?i)[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)",
-    "BOOLEAN": "(?i)true|false",
-    "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
-}
 
 Job: TypeAlias = dict[str, Any]
 Outcome: TypeAlias = dict[str, Any]
@@ -47,14 +37,15 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
         connection.execute(f"CREATE TEMP VIEW delivered AS {_delivered(job)}")
         if job["inventory"]:
             connection.execute(f"CREATE TEMP VIEW inventory AS {_inventory(job)}")
-        for statement in plan["prepare"]:
+        for statement in (*plan["window"], *plan["prepare"]):
             connection.execute(statement)
         outcomes += _scan(connection, job)
     except _ENGINE_FAULTS:
         raise
     except _COMPLAINTS as error:
         return unreadable(job, error)
-    rows = next(o["total"] for o in outcomes if o["id"] == plan["rows_check"]["id"])
+    rows_id = plan["rows_check"]["check"]["id"]
+    rows = next(outcome["total"] for outcome in outcomes if outcome["id"] == rows_id)
     return {"outcomes": outcomes, "rows": rows}
 
 
@@ -141,101 +132,41 @@ def _names(names: list[str]) -> str:
 
 def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     plan = job["plan"]
-    if plan["complete_check"]:
-        ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
-        if positions > job["positions_max"]:
-            detail = f"{positions} readings are expected: more than can be judged at once"
-            # Always an error: nothing is accepted that was not looked at.
-            return [_outcome(plan["rows_check"], failed=1, total=0, detail=detail)]
-    ((rows, distinct, expected, present, *counts),) = connection.execute(plan["scan"]).fetchall()
-    source = "delivered" if plan["dataset"] == "inventory" else "reading"
-    outcomes = [_rows_outcome(connection, job, rows)]
-    for check, failed in zip(plan["row_checks"], counts, strict=True):
-        samples = _row_samples(connection, plan, check, source) if failed else []
-        outcomes.append(_outcome(check["check"], failed=failed, total=rows, samples=samples))
-    doubled = present - distinct
-    samples = _duplicate_samples(connection, plan) if doubled else []
-    outcomes.append(_outcome(plan["unique_check"], failed=doubled, total=rows, samples=samples))
-    if plan["complete_check"]:
-        missing = int(expected) - distinct
-        enough = missing <= expected * (1 - plan["completeness"]) * (1 + 1e-9)
-        samples = [] if enough else _missing_samples(connection, plan)
-        outcomes.append(
-            _outcome(
-                plan["complete_check"],
-                failed=0 if enough else missing,
-                total=int(expected),
-                samples=samples,
-            )
-        )
-    return outcomes
-
-
-def _rows_outcome(connection: duckdb.DuckDBPyConnection, job: Job, rows: int) -> Outcome:
-    promised = {file["name"]: file["rows"] for file in job["files"]}
-    if None in promised.values():
-        return _outcome(job["plan"]["rows_check"], failed=0, total=rows)
-    counts = dict.fromkeys(promised, rows)
-    if len(promised) > 1:
-        query = f"SELECT {FILE}, count(*) FROM delivered GROUP BY ALL"
-        counts = dict.fromkeys(promised, 0) | dict(connection.execute(query).fetchall())
-    wrong = [name for name in promised if counts[name] != promised[name]]
-    return _outcome(
-        job["plan"]["rows_check"],
-        failed=sum(abs(promised[name] - counts[name]) for name in wrong),
-        total=rows,
-        samples=[
-            _sample(name, 0, {"rows": counts[name], "promised": promised[name]}) for name in wrong
-        ],
-    )
-
-
-def _row_samples(
-    connection: duckdb.DuckDBPyConnection, plan: Job, check: Job, source: str
-) -> list[Job]:
-    columns = list(dict.fromkeys([*plan["key"], *check["values"]]))
-    texts = ", ".join(f"{sql_name(column)}::VARCHAR" for column in columns)
-    rows = connection.execute(
-        f"SELECT {FILE}, {ROW}, {texts} FROM {source} WHERE {check['predicate']}"
-        f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}"
-    ).fetchall()
+    ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
+    if positions is not None and positions > job["positions_max"]:
+        detail = f"{positions} readings are expected: more than can be judged at once"
+        # Always an error: nothing is accepted that was not looked at.
+        return [_outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)]
+    (counts,) = connection.execute(plan["scan"]).fetchall()
+    # Every check of the scan but that of the grid counts rows; one is always there.
+    promised = _count_promised(connection, job, rows=counts[0][1])
     return [
-        _sample(
-            file,
-            row,
-            {
-                name.removeprefix(RAW_PREFIX): value
-                for name, value in zip(columns, values, strict=True)
-            },
+        _counted(connection, scanned, failed, total)
+        for scanned, (failed, total) in zip(
+            (plan["rows_check"], *plan["scan_checks"]), (promised, *counts), strict=True
         )
-        for file, row, *values in rows
     ]
 
 
-def _duplicate_samples(connection: duckdb.DuckDBPyConnection, plan: Job) -> list[Job]:
-    rows = connection.execute(_as_text(plan["duplicates"])).fetchall()
-    samples = []
-    for *key, count, first, last in rows:
-        values = dict(zip(plan["key"], key, strict=True)) | {"rows": count}
-        if first != last:
-            values["also in"] = last
-        samples.append(_sample(first, 0, values))
-    return samples
+def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: int) -> list[int]:
+    """How many rows are missing or too many, of how many; none where none were promised."""
+    promised = [(file["name"], file["rows"]) for file in job["files"]]
+    if any(count is None for _, count in promised):
+        return [0, rows]
+    connection.execute("CREATE TEMP TABLE promised (file VARCHAR, rows BIGINT)")
+    connection.executemany("INSERT INTO promised VALUES (?, ?)", promised)
+    ((counted,),) = connection.execute(job["plan"]["rows_check"]["count"]).fetchall()
+    return list(counted)
 
 
-def _missing_samples(connection: duckdb.DuckDBPyConnection, plan: Job) -> list[Job]:
-    # Stamps are shown by the engine, in UTC whatever its session says.
-    text = "strftime(make_timestamp({}), '%Y-%m-%dT%H:%M:%SZ')"
-    rows = connection.execute(
-        f"SELECT device, measure, {text.format('first_us')}, {text.format('last_us')}, missing"
-        f" FROM ({plan['missing']})"
-    ).fetchall()
-    names = ("device", "measure", "from", "to", "missing")
-    return [_sample("", 0, dict(zip(names, row, strict=True))) for row in rows]
-
-
-def _as_text(query: str) -> str:
-    return f"SELECT COLUMNS(*)::VARCHAR FROM ({query})"
+def _counted(
+    connection: duckdb.DuckDBPyConnection, scanned: Job, failed: int, total: int
+) -> Outcome:
+    if failed <= total * scanned["share_max"]:
+        return _outcome(scanned["check"], failed=0, total=total)
+    found = connection.execute(scanned["samples"]).fetchall()
+    samples = [_sample(*sample) for sample in found]
+    return _outcome(scanned["check"], failed=failed, total=total, samples=samples)
 
 
 def _delivered(job: Job) -> str:
@@ -249,28 +180,8 @@ def _delivered_file(file: Job, plan: Job) -> str:
         f" {'NULL' if start is None else start}::BIGINT AS {FILE_START},"
         f" {'NULL' if end is None else end}::BIGINT AS {FILE_END}"
     )
-    names = [
-        (sql_name(name), sql_name(RAW_PREFIX + name), type_) for name, type_ in plan["columns"]
-    ]
-    reader = files.reader(file["path"], plan["format"], row_numbers=True)
-    if plan["format"] == "parquet":
-        columns = ", ".join(f"{name}::{type_} AS {name}" for name, _, type_ in names)
-        return f"SELECT {place}, file_row_number + 1 AS {ROW}, {columns} FROM {reader}"
-    columns = ", ".join(
-        f"{_cast(name, type_)} AS {name}, {name} AS {raw}" for name, raw, type_ in names
-    )
-    return f"SELECT {place}, row_number() OVER () AS {ROW}, {columns} FROM {reader}"
-
-
-def _cast(name: str, type_: str) -> str:
-    """A CSV's text as a value, null if it is none: DuckDB alone would take 12.7 for a 13."""
-    # nullif keeps DuckDB 2 from pushing the cast into the CSV reader, where one bad value
-    # makes the whole file unreadable.
-    cast = f"TRY_CAST(nullif({name}, '') AS {type_})"
-    form = _FORMS.get(type_)
-    return (
-        cast if form is None else f"CASE WHEN regexp_full_match({name}, '{form}') THEN {cast} END"
-    )
+    reader = files.reader(file["path"], plan["format"])
+    return f"SELECT {place}, {plan['delivered']} FROM {reader}"
 
 
 def _inventory(job: Job) -> str:

@@ -23,6 +23,7 @@ _INTERRUPTED_QUERY: Final = "Query interrupted"
 _COMMANDS: Final = {
     "demo": ("powerstage.cli.demo", "The whole story on an embedded S3, with faults."),
     "contract": ("powerstage.cli.contract", "The agreement: check, read and convert it."),
+    "kit": ("powerstage.cli.kit", "What both sides take home: data and tests."),
     "synth": ("powerstage.cli.produce", "Publish mock inventory and telemetry."),
     "publish": ("powerstage.cli.produce", "Check a real export and publish it."),
     "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),

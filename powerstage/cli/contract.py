@@ -80,6 +80,8 @@ def _show(terminal: Terminal, agreed: Contract) -> None:
     terminal.line(f"  customer            {agreed.tenant}")
     terminal.line(f"  a delivery covers   {agreed.delivery_interval}")
     terminal.line(f"  a reading covers    {agreed.roles.reading_interval}")
+    if agreed.roles.jitter:
+        terminal.line(f"  it starts at most   {agreed.roles.jitter} late")
     terminal.line(f"  may be late by      {agreed.lateness}")
     terminal.line(f"  kept for            {agreed.retention.days} days")
     terminal.line(f"  completeness        {agreed.completeness:.1%}")
@@ -114,6 +116,7 @@ def _facts(agreed: Contract) -> dict[str, object]:
         "tenant": agreed.tenant,
         "delivery_interval_seconds": int(agreed.delivery_interval.total_seconds()),
         "reading_interval_seconds": int(agreed.roles.reading_interval.total_seconds()),
+        "jitter_seconds": int(agreed.roles.jitter.total_seconds()),
         "lateness_seconds": int(agreed.lateness.total_seconds()),
         "retention_days": agreed.retention.days,
         "completeness": agreed.completeness,

@@ -1,7 +1,7 @@
 """``powerstage synth`` and ``powerstage publish``: the producer's commands."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -17,13 +17,20 @@ from powerstage.cli.common import (
     results,
     yes_option,
 )
-from powerstage.contract import default
+from powerstage.contract import default, period_text
 from powerstage.display.document import document, published_part, report_part
 from powerstage.display.report import show_report
 from powerstage.display.story import show_published
 from powerstage.display.terminal import BAD, GOOD
 from powerstage.errors import UsageError
-from powerstage.faults import Injector, plan_faults
+from powerstage.faults import (
+    Injector,
+    all_faults,
+    names_by_level,
+    plan_faults,
+    truth_of,
+    write_truth,
+)
 from powerstage.producer import (
     ExportSource,
     check_export,
@@ -32,11 +39,12 @@ from powerstage.producer import (
     write_export,
 )
 from powerstage.producer import publish as publish_source
+from powerstage.store import Store
 
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
 
 
-@click.command()
+@click.command(epilog=f"\b\nFaults:\n{names_by_level()}")
 @click.argument("feed")
 @click.option("--devices", default=40, show_default=True, help="How many places for servers.")
 @click.option(
@@ -55,7 +63,9 @@ _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
     metavar="SECONDS",
     help="Take readings up to so many seconds late, as far as the contract allows.",
 )
-@click.option("--faults", default="", help="Names of faults to put in, separated by commas.")
+@click.option(
+    "--faults", default="", help="Faults to put in: names separated by commas, 'all' or 'none'."
+)
 @click.option(
     "--export",
     "export_format",
@@ -102,14 +112,38 @@ def synth(
         terminal.line(("✓ ", GOOD), f"an export of {len(source.periods())} periods in {feed}")
         leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))
     store = open_to_publish(feed, yes_write_to)
-    plan = plan_faults(source, fault_names(faults), seed=seed)
-    injector = Injector(plan)
+    names = all_faults(source) if faults == "all" else fault_names(faults)
+    plan = plan_faults(source, names, seed=seed)
+    injector = Injector(plan, contract)
     published = publish_source(injector.source(source), injector.store(store), clock=now)
     show_published(terminal, feed, published)
-    truth = [planned.to_json() for planned in plan]
-    for planned in truth:
-        terminal.line(f"  fault {planned['fault']} in {planned['period']}: {planned['words']}")
-    leave(0, as_json, document("synth", 0, feed=feed, faults=truth, **published_part(published)))
+    for planned in plan:
+        terminal.line(
+            f"  fault {planned.fault.name} in {period_text(planned.period)}: {planned.fault.words}"
+        )
+    truth_path = _truth_path(store, feed) if plan else None
+    if truth_path:
+        write_truth(truth_path, plan, seed=seed, feed=store.url)
+        terminal.line(f"  the truth about them is in {truth_path}")
+    truth = [truth_of(planned) for planned in plan]
+    leave(
+        0,
+        as_json,
+        document(
+            "synth",
+            0,
+            feed=feed,
+            faults=truth,
+            truth=str(truth_path) if truth_path else None,
+            **published_part(published),
+        ),
+    )
+
+
+def _truth_path(store: Store, feed: str) -> Path:
+    """Beside a folder, else in the working folder: never inside the feed."""
+    name = f"{PurePosixPath(store.url).name}.truth.json"
+    return Path(name) if feed.startswith("s3://") else Path(feed).resolve().parent / name
 
 
 @click.command()

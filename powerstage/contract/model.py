@@ -64,17 +64,26 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """Which telemetry column plays which part in a reading, and how long a reading lasts."""
+    """Which telemetry column plays which part in a reading, and how long a reading lasts.
+
+    Without a ``start``, a reading is stamped by its end alone, and its interval starts
+    ``reading_interval`` before. It may start up to ``jitter`` after its place on the grid.
+    """
 
     device: str
     measure: str
-    start: str
+    start: str | None
     end: str
     unit: str
     value: str
     reading_interval: timedelta
     jitter: timedelta
     rule: Rule
+
+    @property
+    def stamp(self) -> str:
+        """The time column of the key."""
+        return self.end if self.start is None else self.start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,16 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from powerstage.contract.model import Dataset, Measure, Roles, Rule
+from powerstage.contract.model import Column, Dataset, Measure, Roles, Rule
 from powerstage.contract.profile_schema import read_severity
 from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 
+# The keys that a rule must have, and those that it may have.
 _RULES: Final = {
-    "measures": "measures",
-    "readings": "device measure start end unit value intervalSeconds",
-    "period": "",
-    "complete": "ratio",
+    "measures": ("measures", ""),
+    "readings": ("device measure end unit value intervalSeconds", "start jitterSeconds"),
+    "period": ("", ""),
+    "complete": ("ratio", ""),
 }
 _ROLE_TYPES: Final = {
     "device": "VARCHAR",
@@ -77,14 +78,10 @@ def check_rules(
     """What the rules promise of the columns and intervals; returns the zone of bare stamps."""
     roles, line = rules.roles, rules.roles.rule.line
     columns = {column.name: column for column in telemetry.columns}
-    for role, wanted in _ROLE_TYPES.items():
-        name = getattr(roles, role)
-        if name not in columns:
-            reader.complain(line, f"{role} is the column {name!r}, which telemetry lacks")
-        elif columns[name].type != wanted:
-            reader.complain(line, f"{role} is the column {name!r}, which is no {wanted}")
-    if set(telemetry.key) != {roles.device, roles.start, roles.measure}:
-        reader.complain(tree.line, "the primary key of telemetry is device, start and measure")
+    _check_roles(reader, roles, columns)
+    if set(telemetry.key) != {roles.device, roles.stamp, roles.measure}:
+        stamp = "end (the rule 'readings' names no start)" if roles.start is None else "start"
+        reader.complain(tree.line, f"the primary key of telemetry is device, {stamp} and measure")
     if delivery_interval and delivery_interval % roles.reading_interval:
         reader.complain(line, "intervalSeconds divides the time that a delivery covers")
     for role, values in (
@@ -97,7 +94,18 @@ def check_rules(
                 column.rule.line,
                 f"enum of {column.name!r} and the {role}s of the rule 'measures' differ",
             )
-    return _zone(reader, tree, {roles.start, roles.end})
+    return _zone(reader, tree, {roles.stamp, roles.end})
+
+
+def _check_roles(reader: Reader, roles: Roles, columns: dict[str, Column]) -> None:
+    for role, wanted in _ROLE_TYPES.items():
+        name, line = getattr(roles, role), roles.rule.line
+        if name is None:
+            continue
+        if name not in columns:
+            reader.complain(line, f"{role} is the column {name!r}, which telemetry lacks")
+        elif columns[name].type != wanted:
+            reader.complain(line, f"{role} is the column {name!r}, which is no {wanted}")
 
 
 def _rule(reader: Reader, tree: Tree) -> tuple[str, Rule, dict[str, Tree]] | None:
@@ -120,7 +128,10 @@ def _rule(reader: Reader, tree: Tree) -> tuple[str, Rule, dict[str, Tree]] | Non
     name = reader.choice(implementation.values.get("rule"), "rule", tuple(_RULES))
     if not isinstance(place, Scalar) or place.value != name:
         return None
-    reader.mapping(implementation, f"the rule {name!r}", required=f"rule {_RULES[name]}")
+    required, optional = _RULES[name]
+    reader.mapping(
+        implementation, f"the rule {name!r}", required=f"rule {required}", optional=optional
+    )
     severity = read_severity(reader, entry.get("severity"))
     return name, Rule(line=tree.line, severity=severity), implementation.values
 
@@ -159,14 +170,25 @@ def _roles(reader: Reader, rule: Rule, values: dict[str, Tree]) -> Roles:
     return Roles(
         device=reader.text(values.get("device"), "device"),
         measure=reader.text(values.get("measure"), "measure"),
-        start=reader.text(values.get("start"), "start"),
+        start=reader.text(values["start"], "start") if "start" in values else None,
         end=reader.text(values.get("end"), "end"),
         unit=reader.text(values.get("unit"), "unit"),
         value=reader.text(values.get("value"), "value"),
         reading_interval=timedelta(seconds=seconds),
-        jitter=timedelta(),
+        jitter=_jitter(reader, values.get("jitterSeconds"), seconds),
         rule=rule,
     )
+
+
+def _jitter(reader: Reader, tree: Tree | None, interval_seconds: float) -> timedelta:
+    seconds = reader.number(tree, "jitterSeconds", 0.0) or 0
+    if 0 <= seconds < interval_seconds and seconds == int(seconds):
+        return timedelta(seconds=seconds)
+    if tree is not None:
+        reader.complain(
+            tree.line, "jitterSeconds is a whole number of seconds, from 0 to below intervalSeconds"
+        )
+    return timedelta()
 
 
 def _zone(reader: Reader, tree: Mapping, names: set[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from powerstage.checks import Checker, FileFormat, InputFile, Report, Window, compile_plan, merge
 from powerstage.checks.files import reader
+from powerstage.checks.rules import microseconds, start_us
 from powerstage.contract import Contract, default, front_matter, loads
 from powerstage.contract.load import read_text
 from powerstage.contract.model import DatasetName, ExportFiles
@@ -27,6 +28,8 @@ from powerstage.errors import UsageError
 from powerstage.producer.parquet import write_parquet
 
 README: Final = "README.md"
+# A column of ours, by which readings are cut: no contract's column has a colon in its name.
+_START: Final = '"at:start_us"'
 _FORMATS: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
 # data-2026-11-01.csv covers that day, data-2026-11-01T05.csv that hour.
 _NAMED: Final = re.compile(
@@ -148,9 +151,13 @@ class ExportSource:
         self._folder = tempfile.TemporaryDirectory(prefix="powerstage-export-")
         self._connection = connect(database=str(Path(self._folder.name, "export.duckdb")))
         self._connection.execute(f"SET TimeZone = {sql_text(export.contract.timezone)}")
-        start = sql_name(self.contract.roles.start)
-        self._load("inventory", [export.inventory], export.inventory_format, "")
-        self._load("telemetry", export.telemetry, export.telemetry_format, f"ORDER BY {start}")
+        self._load("inventory", [export.inventory], export.inventory_format, "SELECT * FROM given")
+        self._load(
+            "telemetry",
+            export.telemetry,
+            export.telemetry_format,
+            f"SELECT *, {start_us(self.contract.roles)} AS {_START} FROM given ORDER BY {_START}",
+        )
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:
@@ -168,9 +175,8 @@ class ExportSource:
     def periods(self) -> Sequence[datetime]:
         """The periods that hold a reading, in order."""
         seconds = int(self.contract.delivery_interval.total_seconds())
-        start = sql_name(self.contract.roles.start)
         rows = self._connection.execute(
-            f"SELECT DISTINCT epoch_us({start}) // 1000000 // {seconds} * {seconds} AS period"
+            f"SELECT DISTINCT {_START} // 1000000 // {seconds} * {seconds} AS period"
             " FROM telemetry ORDER BY period"
         ).fetchall()
         return [datetime.fromtimestamp(period, UTC) for (period,) in rows]
@@ -185,14 +191,9 @@ class ExportSource:
 
     def write_telemetry(self, period: datetime, path: Path) -> int:
         """Write the readings of one period as Parquet; their number."""
-        start = sql_name(self.contract.roles.start)
-        first = int(period.timestamp())
-        last = first + int(self.contract.delivery_interval.total_seconds())
-        return self._write(
-            "telemetry",
-            f"{start} >= to_timestamp({first}) AND {start} < to_timestamp({last})",
-            path,
-        )
+        first_us = int(period.timestamp()) * 1_000_000
+        end_us = first_us + microseconds(self.contract.delivery_interval)
+        return self._write("telemetry", f"{_START} >= {first_us} AND {_START} < {end_us}", path)
 
     def _write(self, dataset: DatasetName, where: str, path: Path) -> int:
         columns = self.contract.dataset(dataset)
@@ -204,7 +205,7 @@ class ExportSource:
             return write_parquet(connection, query, path)
 
     def _load(
-        self, dataset: DatasetName, paths: Sequence[Path], format_: FileFormat, order: str
+        self, dataset: DatasetName, paths: Sequence[Path], format_: FileFormat, query: str
     ) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder.name) as links:
             # Links without characters that a glob would read as its own.
@@ -218,7 +219,7 @@ class ExportSource:
                 f"SELECT {columns} FROM {reader(f'{links}/file{index}', format_)}"
                 for index in range(len(paths))
             )
-            self._connection.execute(f"CREATE TABLE {dataset} AS SELECT * FROM ({rows}) {order}")
+            self._connection.execute(f"CREATE TABLE {dataset} AS WITH given AS ({rows}) {query}")
 
 
 def _input(path: Path, contract: Contract) -> InputFile:

@@ -37,10 +37,9 @@ class Readings:
         if not timedelta() <= self.fuzz <= jitter or self.fuzz % timedelta(seconds=1):
             raise UsageError(
                 f"fuzz is {self.fuzz.total_seconds():g} s",
-                cause=f"the contract lets a reading start up to {jitter.total_seconds():g} s late"
-                " (jitterSeconds of the rule 'readings')",
-                fix=f"--fuzz is from 0 to {jitter.total_seconds():g} whole seconds,"
-                " or agree on more jitter in the contract",
+                cause=f"the contract lets readings start at most {jitter.total_seconds():g} s late",
+                fix="--fuzz is a whole number of seconds up to that; the contract's rule"
+                " 'readings' allows more with jitterSeconds",
             )
         roles, telemetry = self.contract.roles, self.contract.telemetry
         for measure in self.contract.measures:
@@ -175,13 +174,14 @@ class Readings:
         parts = {
             roles.device: sql_name(INVENTORY + contract.inventory_device),
             roles.measure: "slot.measure_name",
-            roles.start: self._stamp("start", "slot.stamp"),
             roles.end: self._stamp(
                 "end", f"slot.stamp + {int(roles.reading_interval.total_seconds())}"
             ),
             roles.unit: "slot.unit_name",
             roles.value: "reading_value",
         }
+        if name == roles.start:
+            return self._stamp("start", "slot.stamp")
         if name in parts:
             return parts[name]
         if name in {column.name for column in contract.inventory.columns}:

@@ -19,6 +19,7 @@ import duckdb
 
 from powerstage.contract import Contract
 from powerstage.contract.calendar import period_of
+from powerstage.contract.commit import FILE_ROWS_MAX
 from powerstage.engine import connect
 from powerstage.errors import UsageError
 from powerstage.producer.fleet import Fleet
@@ -74,9 +75,24 @@ def synthesise(
     if not 1 <= days <= DAYS_MAX:
         raise UsageError(f"days is {days}", fix=f"--days is from 1 to {DAYS_MAX:,}")
     fleet = Fleet(contract=contract, devices=devices, seed=seed)
+    _require_small_periods(contract, devices)
     fleet.require_serials(start, start + days * _DAY)
     readings = Readings(contract=contract, fuzz=fuzz, zones=fleet.zones)
     return MockSource(fleet=fleet, readings=readings, start=start, days=days, frozen=frozen)
+
+
+def _require_small_periods(contract: Contract, devices: int) -> None:
+    """Refuse periods whose readings are more than a delivered file may hold."""
+    per_device = len(contract.measures) * (
+        contract.delivery_interval // contract.roles.reading_interval
+    )
+    if devices * per_device > FILE_ROWS_MAX:
+        raise UsageError(
+            f"{devices:,} devices have {devices * per_device:,} readings in a period",
+            cause=f"a file holds at most {FILE_ROWS_MAX:,} rows",
+            fix=f"--devices is at most {FILE_ROWS_MAX // per_device:,} under this contract,"
+            " or agree on a shorter delivery interval (slaProperties: frequency)",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

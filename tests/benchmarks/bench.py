@@ -4,23 +4,51 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import duckdb
+
+from powerstage.producer.ahead import cores
+from tests.benchmarks import synthesis
 
 RUNS = 11
 HELP_GOAL_MS = 150
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables named as arguments, or all."""
+    parts = {"start": start, "synthesis": synthesis_part}
+    names = sys.argv[1:] or list(parts)
+    if unknown := set(names) - set(parts):
+        sys.exit(f"no such part: {', '.join(unknown)}; choose from {', '.join(parts)}")
+    for name in names:
+        for line in parts[name]():
+            print(line, flush=True)
+        print()
+
+
+def start() -> Iterator[str]:
+    """How long ``--help`` takes."""
     bare = cpu_ms([sys.executable, "-c", "pass"])
     help_ = cpu_ms([sys.executable, "-m", "powerstage", "--help"])
-    print(f"Medians of {RUNS} runs, CPU time of the process (user and system).\n")
-    print("| what | measured | goal | beside it |")
-    print("| --- | --- | --- | --- |")
-    print(
+    yield f"Medians of {RUNS} runs, CPU time of the process (user and system).\n"
+    yield "| what | measured | goal | beside it |"
+    yield "| --- | --- | --- | --- |"
+    yield (
         f"| `powerstage --help` | {help_:.0f} ms | {HELP_GOAL_MS} ms"
         f" | `python -c pass`: {bare:.0f} ms |"
     )
+
+
+def synthesis_part() -> Iterator[str]:
+    """How fast mock data are made."""
+    yield (
+        f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s, one day;"
+        f" medians of {synthesis.ROUNDS} rounds; DuckDB {duckdb.__version__},"
+        f" {cores()} processors.\n"
+    )
+    yield from synthesis.table()
+    yield f"\n{synthesis.memory()}"
 
 
 def cpu_ms(command: Sequence[str]) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from powerstage.checks import files, scan
+from powerstage.checks import files
 from powerstage.engine import connect
 
 ROWS = [("1", "2"), ("3", None)]
@@ -92,5 +92,5 @@ def test_texts_in_every_column_are_no_reason_to_lose_the_header(tmp_path: Path) 
 def test_a_value_is_written_as_its_type(type_: str, text: str, is_one: bool) -> None:
     """DuckDB would make 13 of 12.7: what is published is what was exported, or refused."""
     with connect() as connection:
-        query = f"SELECT {scan._cast('text', type_)} IS NOT NULL FROM (SELECT $1 AS text)"
+        query = f"SELECT {files._cast('text', type_)} IS NOT NULL FROM (SELECT $1 AS text)"
         assert connection.execute(query, [text]).fetchall() == [(is_one,)]

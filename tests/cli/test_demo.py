@@ -67,7 +67,7 @@ def test_every_fault_is_caught(played: Played) -> None:
 def test_each_fault_is_told_with_what_came_of_it(played: Played, fault: str) -> None:
     """A line per fault: where it went in, and the verdict on it."""
     truth = json.loads((played.folder / "truth.json").read_bytes())
-    period = next(entry["period"] for entry in truth["faults"] if entry["fault"] == fault)
+    period = next(entry["period_first"] for entry in truth["faults"] if entry["fault"] == fault)
     line = next(line for line in played.done.stdout.splitlines() if line.split()[:1] == [fault])
     assert f"  {period[:13]}:{period[13:]}Z  " in line
     assert line.endswith(f"  ✓ {FAULTS[fault]}")
@@ -104,9 +104,28 @@ def test_the_same_seed_gives_the_same_demo(powerstage: Run, played: Played, tmp_
     truth = json.loads((played.folder / "truth.json").read_bytes())["faults"]
     told = [{name: fault[name] for name in truth[0]} for fault in found["faults"]]
     assert told == truth
-    assert all(fault["caught"] for fault in found["faults"])
+    assert all(fault["outcome"] == "caught" for fault in found["faults"])
     assert (found["command"], found["ok"], found["exit_code"]) == ("demo", True, 0)
     assert (found["blamed"], found["clean_deliveries"], done.returncode) == ([], 21, 0)
+
+
+def test_what_no_check_sees_yet_is_told_and_not_counted(powerstage: Run, tmp_path: Path) -> None:
+    """Neither caught nor missed: 0, with a line for it; what is harmless is let pass."""
+    names = "spike,power_in_volt_amperes,unsorted_rows,nan_value"
+    options = ("--devices", "3", "--days", "1", "--faults", names)
+    done = powerstage("demo", *options, "--into", tmp_path / "demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 of 1 faults caught, 0 false alarms in 21 clean deliveries.\n" in done.stdout
+    sums = done.stdout.split("clean deliveries.\n")[1].split("\n\n")[0].splitlines()
+    assert sums == [
+        "  1 harmless, and let pass",
+        "  1 without a check yet: not counted",
+        "  1 too small for any check: not counted",
+    ]
+    ends = {line.split()[0]: line.split("  ")[-1] for line in done.stdout.splitlines() if line}
+    assert ends["spike"] == "no check yet"
+    assert ends["power_in_volt_amperes"] == "undetectable"
+    assert ends["unsorted_rows"] == "✓ accepted"
 
 
 def test_without_faults_there_is_no_finding(powerstage: Run, tmp_path: Path) -> None:

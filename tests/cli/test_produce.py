@@ -82,7 +82,8 @@ def test_synth_tells_the_truth_about_its_faults(powerstage: Run, tmp_path: Path)
     done = powerstage(
         "synth", tmp_path / "feed", *SMALL, "--faults", "nan_value,cut_object", "--json"
     )
-    faults = {fault["period"]: fault for fault in json.loads(done.stdout)["faults"]}
+    found = json.loads(done.stdout)
+    faults = {fault["period_first"]: fault for fault in found["faults"]}
     assert {fault["fault"] for fault in faults.values()} == {"nan_value", "cut_object"}
     judged = json.loads(powerstage("validate", tmp_path / "feed", "--json").stdout)
     blamed = {
@@ -91,6 +92,50 @@ def test_synth_tells_the_truth_about_its_faults(powerstage: Run, tmp_path: Path)
         if delivery["verdict"] != "accepted"
     }
     assert blamed == {period: fault["verdict"] for period, fault in faults.items()}
+
+
+def test_the_truth_stands_beside_a_folder(powerstage: Run, tmp_path: Path) -> None:
+    """Not in it; it is named on the terminal, and holds what the document holds."""
+    (tmp_path / "feeds").mkdir()
+    done = powerstage("synth", tmp_path / "feeds" / "mock", *SMALL, "--faults", "nan_value")
+    path = tmp_path / "feeds" / "mock.truth.json"
+    assert f"  the truth about them is in {path}\n" in done.stdout
+    truth = json.loads(path.read_bytes())
+    assert (truth["schema"], truth["seed"]) == ("powerstage.truth/1", 7)
+    assert truth["feed"] == str(tmp_path / "feeds" / "mock")
+    assert [fault["fault"] for fault in truth["faults"]] == ["nan_value"]
+    assert not [name for name in content(tmp_path / "feeds" / "mock") if "truth" in name]
+
+
+def test_the_truth_about_a_bucket_stands_in_the_working_folder(
+    powerstage: Run, feed_url: str, server: EmbeddedS3, tmp_path: Path
+) -> None:
+    """Under the last part of the feed's URL: it is not for those who read the bucket."""
+    done = powerstage(
+        "synth", feed_url, *SMALL, "--faults", "nan_value", cwd=tmp_path, **server.environment()
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  the truth about them is in feed.truth.json\n" in done.stdout
+    assert json.loads((tmp_path / "feed.truth.json").read_bytes())["feed"] == feed_url
+
+
+@pytest.mark.parametrize("faults", ["none", ""])
+def test_without_faults_there_is_no_truth_to_tell(
+    powerstage: Run, tmp_path: Path, faults: str
+) -> None:
+    """A feed stands alone."""
+    done = powerstage("synth", tmp_path / "feed", *SMALL, "--faults", faults)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["feed"]
+
+
+def test_all_faults_go_into_days_enough(powerstage: Run, tmp_path: Path) -> None:
+    """``all`` is the whole catalogue, what is harmless too."""
+    options = ("--devices", "40", "--days", "9", "--start", "2026-10-20", "--faults", "all")
+    done = powerstage("synth", tmp_path / "feed", *options, "--json")
+    assert (done.returncode, done.stderr[-300:]) == (0, done.stderr[-300:])
+    names = {fault["fault"] for fault in json.loads(done.stdout)["faults"]}
+    assert len(names) == 92
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

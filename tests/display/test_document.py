@@ -27,7 +27,7 @@ def parts(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Parts
     """What commands have to say of a feed of five days, with one bad and one missing."""
     text = contract.text.replace("value: 1\n    unit: h", "value: 1\n    unit: d")
     source = synthesise(loads(text, "daily"), devices=2, start=START, days=5)
-    injector = Injector(plan_faults(source, ["nan_value", "missing_hour"], seed=7))
+    injector = Injector(plan_faults(source, ["nan_value", "missing_hour"], seed=7), source.contract)
     store = MemoryStore()
     store.put("commits/notes.txt", b"x")
     published = publish(injector.source(source), injector.store(store), clock=clock)

@@ -8,7 +8,7 @@ import pytest
 
 from powerstage.contract import Contract, Slot, loads
 from powerstage.errors import UsageError
-from powerstage.faults import PlannedFault, plan_faults
+from powerstage.faults import PlannedFault, plan_faults, truth_of
 from powerstage.producer import MockSource, publish, synthesise
 from powerstage.sim.demo import (
     DEFAULT_FAULTS,
@@ -85,10 +85,10 @@ def test_the_default_faults_are_all_caught(contract: Contract, tmp_path: Path) -
         clock=clock,
         on_stage=lambda name, words: stages.append(f"{name}: {words}"),
     )
-    assert [outcome.is_caught for outcome in result.outcomes] == [True] * 13
+    assert [outcome.outcome for outcome in result.outcomes] == ["caught"] * 13
     assert (result.ok, result.blamed, result.clean_deliveries) == (True, (), 12)
     truth = json.loads((tmp_path / "demo" / "truth.json").read_bytes())
-    assert truth["faults"] == [outcome.planned.to_json() for outcome in result.outcomes]
+    assert truth["faults"] == [truth_of(outcome.planned) for outcome in result.outcomes]
     assert objects(FolderStore(tmp_path / "demo" / "feed")) == objects(store)
     names = [stage.split(":")[0] for stage in stages]
     assert names == ["synthesise", "publish", "consume", "keep a copy"]
@@ -161,9 +161,9 @@ def inner(fleet: MockSource, *faults: str) -> Slot:
 def test_a_fault_that_was_healed_is_not_caught(play: Play, clean: MemoryStore) -> None:
     """The delivery is accepted, and the demo says that it missed a fault."""
     result = play("flipped_byte", "cut_object", store=Healing(objects(clean)))
-    assert [(outcome.is_caught, outcome.came_of_it) for outcome in result.outcomes] == [
-        (False, "accepted"),
-        (False, "accepted"),
+    assert [(outcome.outcome, outcome.came_of_it) for outcome in result.outcomes] == [
+        ("missed", "accepted"),
+        ("missed", "accepted"),
     ]
     assert (result.ok, result.blamed) == (False, ())
 
@@ -172,7 +172,7 @@ def test_a_missing_period_that_is_there_is_not_caught(play: Play, clean: MemoryS
     """Somebody delivered it: there is no gap to report."""
     result = play("missing_hour", store=clean)
     (outcome,) = result.outcomes
-    assert (outcome.is_caught, outcome.came_of_it, result.ok) == (False, "not noticed", False)
+    assert (outcome.outcome, outcome.came_of_it, result.ok) == ("missed", "not noticed", False)
 
 
 def test_a_fault_that_another_hides_is_not_caught(
@@ -185,9 +185,9 @@ def test_a_fault_that_another_hides_is_not_caught(
     commit = read(store, f"commits/telemetry/{nan.period:%Y-%m-%dT%H%M}/r000000.json", 10_000)
     spoilt = Spoiling(lose=json.loads(commit)["files"][0]["key"])
     first, second = play("nan_value", "null_value", store=spoilt).outcomes
-    assert (first.is_caught, first.came_of_it) == (False, "unreadable")
+    assert (first.outcome, first.came_of_it) == ("missed", "unreadable")
     assert first.caught_by == "object.present"
-    assert (second.is_caught, second.came_of_it) == (True, "rejected")
+    assert (second.outcome, second.came_of_it) == ("caught", "rejected")
 
 
 def test_a_clean_delivery_that_was_damaged_is_blamed(
@@ -196,7 +196,7 @@ def test_a_clean_delivery_that_was_damaged_is_blamed(
     """The fault was caught all the same, but the demo is not ok."""
     slot = inner(fleet, "nan_value")
     result = play("nan_value", store=Spoiling(flip=data_key(clean, slot)))
-    assert (result.ok, result.outcomes[0].is_caught) == (False, True)
+    assert (result.ok, result.outcomes[0].outcome) == (False, "caught")
     assert result.blamed == (f"{slot}: object.digest",)
 
 
@@ -224,6 +224,34 @@ def test_a_stray_among_the_commits_is_blamed(play: Play) -> None:
     store.put("commits/notes.txt", b"x")
     result = play(store=store)
     assert (result.ok, result.blamed) == (False, ("commits/notes.txt was called a stray",))
+
+
+def test_what_is_harmless_and_blamed_is_missed(play: Play, fleet: MockSource) -> None:
+    """A finding on what is no fault is as bad as a fault without one."""
+    (row,) = planned(fleet, "unsorted_rows")
+    store = MemoryStore()
+    assert [outcome.outcome for outcome in play("unsorted_rows", store=store).outcomes] == [
+        "let pass"
+    ]
+    key = data_key(store, Slot(dataset="telemetry", period=row.period))
+    result = play("unsorted_rows", store=Spoiling(flip=key))
+    (outcome,) = result.outcomes
+    assert (outcome.outcome, outcome.came_of_it, result.ok) == ("missed", "unreadable", False)
+
+
+def test_what_no_check_sees_yet_is_not_missed(play: Play) -> None:
+    """Nor is it caught: the demo is ok, and says so."""
+    result = play("power_in_kilowatts", "power_in_volt_amperes")
+    assert [outcome.outcome for outcome in result.outcomes] == ["no check yet", "undetectable"]
+    assert (result.ok, result.count("caught"), result.blamed) == (True, 0, ())
+
+
+def test_a_spoilt_inventory_is_followed_by_the_clean_one(play: Play) -> None:
+    """The fault is caught in the inventory; its period alone is not clean."""
+    result = play("doubled_device")
+    assert [outcome.outcome for outcome in result.outcomes] == ["caught"]
+    # Five periods, the inventory of the first, and the clean one again.
+    assert (result.ok, result.clean_deliveries) == (True, 7)
 
 
 def test_a_wrong_fault_leaves_the_last_demo_alone(play: Play, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
--- The longest runs of readings that should be there: device, measure, first and last start.
+-- The longest runs of readings that should be there: no file, no row, and what is missing.
+-- Stamps are shown in UTC, whatever the session says.
 WITH expected AS (
     SELECT
         "grid:name" AS device,
@@ -19,12 +20,22 @@ WITH expected AS (
     ANTI JOIN reading ON position = reading."grid:position"
 )
 SELECT
-    device,
-    measure,
-    getvariable('window_start') + min(slot) * $interval_us AS first_us,
-    getvariable('window_start') + max(slot) * $interval_us AS last_us,
-    count(*) AS missing
+    '',
+    0,
+    MAP {
+        'device': device,
+        'measure': measure,
+        'from': strftime(
+            make_timestamp(getvariable('window_start') + min(slot) * $interval_us),
+            '%Y-%m-%dT%H:%M:%SZ'
+        ),
+        'to': strftime(
+            make_timestamp(getvariable('window_start') + max(slot) * $interval_us),
+            '%Y-%m-%dT%H:%M:%SZ'
+        ),
+        'missing': count(*)::VARCHAR
+    }
 FROM missing
 GROUP BY device, measure, run
-ORDER BY missing DESC, device, measure, first_us
-LIMIT 5
+ORDER BY count(*) DESC, device, measure, min(slot)
+LIMIT $samples_max

@@ -1,6 +1,6 @@
 -- Every delivered row, with its dense position on the grid: device, measure, slot in the window.
--- A row that has no place there has no position. Names with a colon are ours: no contract's
--- column has one.
+-- A reading may start up to the jitter after its slot does. A row that has no place there has no
+-- position. Names with a colon are ours: no contract's column has one.
 SELECT
     *,
     ("grid:device" * $measure_count + "grid:measure") * getvariable('slots') + "grid:slot"
@@ -10,11 +10,11 @@ FROM (
         delivered.*,
         device."grid:device",
         CASE delivered.$measure $measures END AS "grid:measure",
-        CASE WHEN isfinite(delivered.$start)
-            AND epoch_us(delivered.$start) >= getvariable('window_start')
-            AND epoch_us(delivered.$start) < getvariable('window_end')
-            AND epoch_us(delivered.$start) % $interval_us = 0
-        THEN (epoch_us(delivered.$start) - getvariable('window_start')) // $interval_us
+        CASE WHEN isfinite($stamp)
+            AND $start_us >= getvariable('window_start')
+            AND $start_us < getvariable('window_end')
+            AND $late_us <= $jitter_us
+        THEN ($start_us - getvariable('window_start')) // $interval_us
         END AS "grid:slot"
     FROM delivered
     LEFT JOIN device ON delivered.$device = device."grid:name"

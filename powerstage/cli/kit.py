@@ -1,0 +1,69 @@
+"""``powerstage kit``: what the two sides take home."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from powerstage.cli.common import contract_option, json_option, leave, load_contract, results
+from powerstage.contract import default
+from powerstage.display.document import contract_part, document
+from powerstage.display.terminal import GOOD
+from powerstage.kit import write_kit
+
+_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--devices", default=12, show_default=True, help="How many servers.")
+@click.option(
+    "--start",
+    type=click.DateTime(formats=_FORMATS),
+    default="2026-11-02",
+    show_default=True,
+    help="First period, UTC.",
+)
+@click.option("--days", default=1, show_default=True, help="How many days.")
+@click.option("--seed", default=7, show_default=True, help="Decides every value.")
+@contract_option
+@json_option
+def kit(
+    folder: Path,
+    *,
+    devices: int,
+    start: datetime,
+    days: int,
+    seed: int,
+    contract_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Write contract, mock data and data unit tests into the new folder DIR.
+
+    The data are there as plain files and as a feed; the tests need duckdb and pytest alone. The
+    README in it says to both sides what to do next.
+    """
+    contract = load_contract(contract_path) or default()
+    written = write_kit(
+        contract, folder, devices=devices, start=start.replace(tzinfo=UTC), days=days, seed=seed
+    )
+    terminal = results(as_json)
+    terminal.line(
+        ("✓ ", GOOD),
+        f"a kit in {folder}: {written.periods} periods, {written.readings:,} readings,"
+        f" {written.checks} checks",
+    )
+    terminal.line(f"  read {folder / 'README.md'}, or run: pytest {folder / 'tests'}")
+    leave(
+        0,
+        as_json,
+        document(
+            "kit",
+            0,
+            kit=str(folder),
+            contract=contract_part(contract),
+            periods=written.periods,
+            readings=written.readings,
+            checks=written.checks,
+        ),
+    )

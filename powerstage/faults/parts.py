@@ -1,0 +1,146 @@
+"""What a fault must know of a contract: its columns by their part, and why it may be no fault."""
+
+from collections.abc import Callable
+from typing import Final
+
+from powerstage.checks.rules import microseconds
+from powerstage.contract import Contract, Measure
+from powerstage.contract.model import Column
+from powerstage.engine import sql_name
+
+_WATT: Final = "W"
+_PERCENT: Final = "%"
+
+
+def columns(contract: Contract) -> dict[str, Column]:
+    """The columns of telemetry by their part; a part that the contract lacks is absent."""
+    roles = contract.roles
+    names = {
+        "device": roles.device,
+        "measure": roles.measure,
+        "start": roles.start,
+        "end": roles.end,
+        "unit": roles.unit,
+        "value": roles.value,
+        "site": contract.inventory_site,
+    }
+    known = {column.name: column for column in contract.telemetry.columns}
+    parts = {part: known[name] for part, name in names.items() if name in known}
+    texts = [
+        column
+        for column in contract.telemetry.columns
+        if column.type == "VARCHAR" and column.name not in names.values()
+    ]
+    described = {column.name for column in contract.inventory.columns}
+    others = {
+        "model": next((column for column in texts if column.name in described), None),
+        "source": next((column for column in texts if column.allowed), None),
+    }
+    return parts | {part: column for part, column in others.items() if column}
+
+
+def listed_columns(contract: Contract) -> dict[str, Column]:
+    """The columns of the inventory by their part."""
+    known = {column.name: column for column in contract.inventory.columns}
+    parts = {"device": contract.inventory_device, "site": contract.inventory_site}
+    return {part: known[name] for part, name in parts.items()}
+
+
+def start_us(contract: Contract, table: str) -> str:
+    """SQL for the start of a reading's interval, in microseconds since 1970."""
+    roles = contract.roles
+    if roles.start is not None:
+        return f"epoch_us({table}.{sql_name(roles.start)})"
+    return f"(epoch_us({table}.{sql_name(roles.end)}) - {microseconds(roles.reading_interval)})"
+
+
+def power(contract: Contract) -> Measure | None:
+    """The measure in watts."""
+    return next((known for known in contract.measures if known.unit == _WATT), None)
+
+
+def utilisation(contract: Contract) -> Measure | None:
+    """The measure in percent."""
+    return next((known for known in contract.measures if known.unit == _PERCENT), None)
+
+
+def any_measure(contract: Contract) -> Measure:
+    """The measure that a fault of any hits: power, or else the last."""
+    return power(contract) or contract.measures[-1]
+
+
+def needs_power(contract: Contract) -> str:
+    """For faults in watts."""
+    return "" if power(contract) else "it has no measure in W"
+
+
+def needs_load(contract: Contract) -> str:
+    """For faults in what a device does."""
+    return "" if utilisation(contract) else "it has no measure in %"
+
+
+def needs_column(part: str, words: str) -> Callable[[Contract], str]:
+    """For faults in a column that not every contract has."""
+    return lambda contract: "" if part in columns(contract) else f"telemetry has no {words}"
+
+
+def needs_double(contract: Contract) -> str:
+    """For faults in what only a floating-point number can be."""
+    type_ = columns(contract)["value"].type
+    return "" if type_ == "DOUBLE" else f"its values are {type_}"
+
+
+def needs_value(contract: Contract) -> str:
+    """For a value that is not there."""
+    required = columns(contract)["value"].required
+    return "" if required else "it allows a reading without a value"
+
+
+def needs_pattern(contract: Contract) -> str:
+    """For a serial number of another form."""
+    pattern = listed_columns(contract)["device"].pattern
+    return "" if pattern else "it says nothing of the form of a serial number"
+
+
+def needs_start(contract: Contract) -> str:
+    """For faults in the length of an interval."""
+    return "" if "start" in columns(contract) else "its readings are stamped by their end alone"
+
+
+def needs_sites(contract: Contract) -> str:
+    """For a device that is told from another site."""
+    return "" if len(contract.sites) > 1 else "it knows one site alone"
+
+
+def needs_complete(ratio: float) -> Callable[[Contract], str]:
+    """For readings left out: so large a part of them must be too few."""
+
+    def reason(contract: Contract) -> str:
+        enough = contract.completeness
+        return "" if enough > ratio else f"{enough:.0%} of the readings are enough for it"
+
+    return reason
+
+
+def outside(value: float, of: Callable[[Contract], Measure | None]) -> Callable[[Contract], str]:
+    """For a value that must be out of its measure's range."""
+
+    def reason(contract: Contract) -> str:
+        measure = of(contract)
+        if measure is None or not measure.minimum <= value <= measure.maximum:
+            return ""
+        return f"it allows {measure.name} to be {value:g} {measure.unit}"
+
+    return reason
+
+
+def within(value: float, of: Callable[[Contract], Measure | None]) -> Callable[[Contract], str]:
+    """For what is harmless only while its value is in its measure's range."""
+
+    def reason(contract: Contract) -> str:
+        measure = of(contract)
+        if measure is None or measure.minimum <= value <= measure.maximum:
+            return ""
+        return f"it does not allow {measure.name} to be {value:g} {measure.unit}"
+
+    return reason

@@ -1,0 +1,107 @@
+"""Feeds with every kind of fault in them, and what a consumer makes of those."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from powerstage.consumer import Consumed, Judgement, Lake, consume
+from powerstage.contract import Contract, Slot, loads
+from powerstage.faults import Injector, PlannedFault, all_faults, plan_faults
+from powerstage.producer import MockSource, publish, synthesise
+from powerstage.store import MemoryStore, read
+from tests.conftest import clock
+
+# The clocks of Berlin change three days later, those of Chicago ten.
+START = datetime(2026, 10, 22, tzinfo=UTC)
+# Of each, the delivery interval in hours; two of them are judged too.
+SEEDS = {0: 12, 7: 1, 2**63 - 1: 12}
+JUDGED = (0, 7)
+DAYS = {12: 50, 1: 5}
+# What goes on for half a day or more is played where that is few periods.
+LONG = {"power_drift", "power_offset", "coarse_rounding"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A feed with every kind of fault in it, the same without, and what a consumer made of it."""
+
+    source: MockSource
+    plan: dict[str, PlannedFault]
+    faulty: dict[str, bytes]
+    clean: dict[str, bytes]
+    judged: Consumed | None
+
+    @property
+    def consumed(self) -> Consumed:
+        """What a consumer made of it."""
+        assert self.judged is not None
+        return self.judged
+
+    def judgements(self, kind: str) -> list[Judgement]:
+        """The judgements on the deliveries that a fault was put into."""
+        planned = self.plan[kind]
+        return [found for found in self.consumed.judgements if planned.spoils(found.slot)]
+
+    def is_spoilt(self, slot: Slot) -> bool:
+        """Whether any fault was put into a delivery."""
+        return any(planned.spoils(slot) for planned in self.plan.values())
+
+
+def with_interval(contract: Contract, hours: int) -> Contract:
+    """The default contract with deliveries of another length."""
+    text = contract.text.replace("value: 1\n    unit: h", f"value: {hours}\n    unit: h")
+    return loads(text, "agreed")
+
+
+def feed(source: MockSource, plan: tuple[PlannedFault, ...] | None) -> MemoryStore:
+    """A source published with planned faults, or with no injector at all."""
+    store = MemoryStore()
+    if plan is None:
+        publish(source, store, clock=clock)
+    else:
+        injector = Injector(plan, source.contract)
+        publish(injector.source(source), injector.store(store), clock=clock)
+    return store
+
+
+def objects(store: MemoryStore) -> dict[str, bytes]:
+    """Everything in a store."""
+    return {info.key: read(store, info.key, 10_000_000) for info in store.list("")}
+
+
+class Rehearsals(dict[int, Rehearsal]):
+    """One rehearsal per seed, played when it is first asked for."""
+
+    def __init__(self, contract: Contract, folder: Path) -> None:
+        super().__init__()
+        self._contract, self._folder = contract, folder
+
+    def __missing__(self, seed: int) -> Rehearsal:
+        """Play it."""
+        hours = SEEDS[seed]
+        agreed = with_interval(self._contract, hours)
+        source = synthesise(agreed, devices=24, start=START, days=DAYS[hours], seed=seed)
+        names = [name for name in all_faults(source) if hours > 1 or name not in LONG]
+        plan = plan_faults(source, names, seed=seed)
+        store = feed(source, plan)
+        faulty = objects(store)
+        consumed = None
+        if seed in JUDGED:
+            with Lake(self._folder / str(seed), make=True) as lake:
+                consumed = consume(store, lake, clock=clock)
+        self[seed] = Rehearsal(
+            source=source,
+            plan={planned.fault.name: planned for planned in plan},
+            faulty=faulty,
+            clean=objects(feed(source, None)),
+            judged=consumed,
+        )
+        return self[seed]
+
+
+@pytest.fixture(scope="package")
+def rehearsals(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Rehearsals:
+    """One rehearsal per seed."""
+    return Rehearsals(contract, tmp_path_factory.mktemp("faults"))
