@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -62,21 +62,31 @@ MORE_MEASURES: Final = (
     ),
 )
 
+# A column that no rule of ours is about, and where others may stand.
+RACK: Final[Edit] = (
+    "      - name: value\n",
+    "      - {name: rack, logicalType: string, physicalType: VARCHAR}\n      - name: value\n",
+)
+LOCATION: Final = "      - name: location\n        description: Code"
+
 
 def seconds(interval: int) -> Edit:
     """Readings that last so many seconds."""
     return ("intervalSeconds: 3600", f"intervalSeconds: {interval}")
 
 
-def lenient(contract: Contract, jitter_seconds: int) -> Contract:
-    """A contract that lets readings start late."""
-    roles = replace(contract.roles, jitter=timedelta(seconds=jitter_seconds))
-    return replace(contract, roles=roles)
+def jitter(seconds: int) -> Edit:
+    """Readings that may start so many seconds late."""
+    return (
+        "          intervalSeconds:",
+        f"          jitterSeconds: {seconds}\n          intervalSeconds:",
+    )
 
 
 @cache
-def _agreed(edits: tuple[Edit, ...], jitter_seconds: int) -> Contract:
-    return lenient(edited(default(), *edits), jitter_seconds)
+def agreed(*edits: Edit) -> Contract:
+    """The default contract, edited."""
+    return edited(default(), *edits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +108,7 @@ class Case:
     @property
     def contract(self) -> Contract:
         """What its data follow."""
-        return _agreed(self.edits, self.fuzz_seconds)
+        return agreed(*self.edits, jitter(self.fuzz_seconds))
 
     def source(self, *, start: datetime | None = None, days: int | None = None) -> MockSource:
         """Its data; or the same fleet's in another window."""

@@ -7,15 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from powerstage.contract import Contract, default
+from powerstage.contract import Contract
 from powerstage.contract.calendar import period_of
 from powerstage.engine import connect
 from powerstage.producer import MockSource, synthesise
 from powerstage.producer.fleet import Fleet
 from powerstage.producer.readings import Readings
 from tests.conftest import START
+from tests.contract.conftest import end_stamped
 from tests.producer import oracle
-from tests.producer.conftest import HALF_DAYS, edited
+from tests.producer.conftest import HALF_DAYS
 from tests.producer.mock import (
     DAILY,
     MORE_MEASURES,
@@ -24,7 +25,8 @@ from tests.producer.mock import (
     ONE_A_DAY,
     QUARTER_HOURS,
     Edit,
-    lenient,
+    agreed,
+    jitter,
     read,
     seconds,
 )
@@ -64,6 +66,8 @@ def assert_readings(source: MockSource, period: datetime, path: Path, fuzz_secon
     expected = oracle.readings(
         fleet.contract, fleet.devices, fleet.seed, period, fuzz_seconds=fuzz_seconds
     )
+    if fleet.contract.roles.start is None:
+        del expected["start_time"]
     assert_same(read([path]), expected)
 
 
@@ -99,7 +103,7 @@ def test_servers_are_those_of_the_oracle(contract: Contract, seed: int) -> None:
 @each_seed
 def test_loads_at_full_hours_are_those_of_the_oracle(seed: int) -> None:
     """By the clock of each site, whatever its distance from UTC; on every day."""
-    contract = edited(default(), DAILY, *ODD_ZONES)
+    contract = agreed(DAILY, *ODD_ZONES)
     fleet = Fleet(contract=contract, devices=DEVICES, seed=seed)
     readings = Readings(contract=contract, fuzz=timedelta(), zones=fleet.zones)
     with connect(threads=1) as connection:
@@ -143,13 +147,25 @@ def test_readings_are_those_of_the_oracle(
     seed: int, edits: tuple[Edit, ...], fuzz_seconds: int, tmp_path: Path
 ) -> None:
     """In the order of device, time and measure; each seed on other days."""
-    contract = lenient(edited(default(), *edits), fuzz_seconds)
+    contract = agreed(*edits, jitter(fuzz_seconds))
     fuzz = timedelta(seconds=fuzz_seconds)
     for day in DAYS[SEEDS.index(seed) :: len(SEEDS)]:
         # Where the clocks change, if they do.
         period = period_of(day + timedelta(hours=7), contract.delivery_interval)
         source = synthesise(contract, devices=9, start=period, seed=seed, fuzz=fuzz)
         assert_readings(source, period, tmp_path / "t", fuzz_seconds)
+
+
+@each_seed
+@pytest.mark.parametrize("fuzz_seconds", [0, 60])
+def test_readings_stamped_by_their_end_are_those_of_the_oracle(
+    seed: int, fuzz_seconds: int, tmp_path: Path
+) -> None:
+    """The same values and ends; what is agreed on alone is written."""
+    contract = end_stamped(jitter(fuzz_seconds))
+    fuzz = timedelta(seconds=fuzz_seconds)
+    source = synthesise(contract, devices=9, start=START, seed=seed, fuzz=fuzz)
+    assert_readings(source, START, tmp_path / "t", fuzz_seconds)
 
 
 @each_seed

@@ -13,12 +13,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from powerstage.contract import default
 from powerstage.engine import connect
 from powerstage.producer import parameters, synthesise
 from powerstage.producer.curves import models
-from tests.producer.conftest import edited
-from tests.producer.mock import DAILY, read, write
+from tests.producer.mock import DAILY, agreed, read, write
 
 DEVICES = 400
 DAYS = 28
@@ -34,7 +32,7 @@ SPREAD_MAX = parameters.DEVICE_DEVIATION * parameters.DRAW_MAX
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """Tables: ``reading`` (device, site's clock, cpu, power), ``curve``, ``busy`` (devices)."""
-    contract = edited(default(), DAILY, INDIA)
+    contract = agreed(DAILY, INDIA)
     source = synthesise(contract, devices=DEVICES, start=START, days=DAYS, seed=7, frozen=True)
     written = write(source, tmp_path_factory.mktemp("fleet"))
     zones = " ".join(f"WHEN '{site.code}' THEN '{site.timezone}'" for site in contract.sites)

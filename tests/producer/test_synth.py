@@ -2,63 +2,55 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from powerstage.checks import Checker, InputFile, compile_plan, merge
-from powerstage.contract import Contract, default
+from powerstage.contract import Contract
 from powerstage.engine import connect, sql_text
-from powerstage.errors import UsageError
 from powerstage.producer import synthesise
 from powerstage.producer.curves import models
 from tests.conftest import START
+from tests.contract.conftest import end_stamped
 from tests.producer.conftest import HALF_DAYS, edited, rows
 from tests.producer.mock import (
     FOUR_HOURS,
+    LOCATION,
     MORE_MEASURES,
     ODD_DAILY,
     ODD_ZONES,
     ONE_A_DAY,
     QUARTER_HOURS,
+    RACK,
     Edit,
     Written,
-    lenient,
+    agreed,
+    jitter,
     seconds,
     write,
 )
 
-RACK = (
-    "      - name: value\n",
-    "      - {name: rack, logicalType: string, physicalType: VARCHAR}\n      - name: value\n",
-)
-REQUIRED_RACK = (RACK[0], RACK[1].replace("VARCHAR}", "VARCHAR, required: true}"))
-_LOCATION = "      - name: location\n        description: Code"
 # As in the SQL that makes mock data.
 OWN_NAMES = (
-    _LOCATION,
+    LOCATION,
     f"""\
       - {{name: zone, logicalType: string, physicalType: VARCHAR}}
       - {{name: device_key, logicalType: string, physicalType: VARCHAR}}
       - {{name: position, logicalType: integer, physicalType: BIGINT}}
-{_LOCATION}""",
-)
-ROOM = (
-    _LOCATION,
-    "      - {name: room, logicalType: date, physicalType: DATE, required: true}\n" + _LOCATION,
+{LOCATION}""",
 )
 # Contracts of all kinds, each for a number of seeds.
 KINDS: Sequence[tuple[Edit, ...]] = (
     (),
-    (QUARTER_HOURS, seconds(300)),
+    (QUARTER_HOURS, seconds(300), jitter(30)),
     (QUARTER_HOURS, seconds(450), *ODD_ZONES),
     (QUARTER_HOURS, seconds(60), RACK),
     (FOUR_HOURS, seconds(7200)),
     (HALF_DAYS, OWN_NAMES, *ODD_ZONES),
-    ODD_DAILY,
-    ONE_A_DAY,
+    (*ODD_DAILY, jitter(431)),
+    (*ONE_A_DAY, jitter(86_399)),
     (HALF_DAYS, RACK, *MORE_MEASURES),
     (("'^[0-9A-Z]{10}$'", "'^SRV-[0-9]{2}[a-f]$'"),),
 )
@@ -118,7 +110,7 @@ def test_every_reading_is_there_once(week: Written) -> None:
 
 def test_jitter_delays_readings_by_no_more_than_was_asked(tmp_path: Path) -> None:
     """By every second up to it; each ends where the next of its device starts."""
-    contract = lenient(edited(default(), HALF_DAYS, seconds(300)), 30)
+    contract = agreed(HALF_DAYS, seconds(300), jitter(30))
     source = synthesise(contract, devices=20, start=START, fuzz=timedelta(seconds=20))
     found = write(source, tmp_path).query(
         "SELECT list_sort(list(DISTINCT epoch(start_time)::BIGINT % 300)),"
@@ -130,7 +122,7 @@ def test_jitter_delays_readings_by_no_more_than_was_asked(tmp_path: Path) -> Non
 
 def test_jitter_moves_no_value(tmp_path: Path) -> None:
     """Readings are the same, but for when they are taken."""
-    contract = lenient(default(), 3_599)
+    contract = agreed(jitter(3_599))
     values = []
     for fuzz_seconds in (0, 1, 3_599):
         fuzz = timedelta(seconds=fuzz_seconds)
@@ -170,122 +162,12 @@ def test_readings_say_of_a_device_what_the_inventory_says(week: Written) -> None
     assert {(row[1], row[2]) for row in found} <= known
 
 
-OPTIONS: Sequence[tuple[dict[str, Any], str]] = (
-    ({"devices": 0}, "--devices"),
-    ({"devices": -1}, "--devices"),
-    ({"devices": 1_000_001}, "--devices"),
-    ({"days": 0}, "--days"),
-    ({"days": -1}, "--days"),
-    ({"days": 3_661}, "--days"),
-    ({"seed": -1}, "--seed"),
-    ({"seed": 2**63}, "--seed"),
-    ({"start": START + timedelta(minutes=30)}, "--start"),
-    ({"start": START + timedelta(microseconds=1)}, "--start"),
-    ({"start": START.replace(tzinfo=None)}, "--start"),
-    ({"start": START.astimezone(timezone(timedelta(hours=1)))}, "--start"),
-    ({"start": START.replace(year=1969)}, "--start"),
-    ({"start": START.replace(year=9999)}, "--start"),
-    ({"fuzz": timedelta(seconds=-1)}, "--fuzz"),
-    ({"fuzz": timedelta(seconds=31)}, "--fuzz"),
-    ({"fuzz": timedelta(seconds=1.5)}, "--fuzz"),
-    ({"fuzz": timedelta(microseconds=1)}, "--fuzz"),
-)
-
-
-@pytest.mark.parametrize(("options", "words"), OPTIONS, ids=str)
-def test_an_option_out_of_range_is_named(options: dict[str, Any], words: str) -> None:
-    """A usage error, with the option in its fix."""
-    with pytest.raises(UsageError) as caught:
-        synthesise(lenient(default(), 30), **({"start": START} | options))
-    assert words in caught.value.fix
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"devices": 1},
-        {"devices": 1_000_000},
-        {"days": 3_660},
-        {"seed": 0},
-        {"seed": 2**63 - 1},
-        {"start": START.replace(year=1970)},
-        {"start": datetime(9980, 1, 1, tzinfo=START.tzinfo)},
-        {"fuzz": timedelta(seconds=30)},
-    ],
-    ids=str,
-)
-def test_the_ends_of_a_range_belong_to_it(options: dict[str, Any]) -> None:
-    """As the fixes say."""
-    source = synthesise(lenient(default(), 30), **({"start": START} | options))
-    assert len(source.periods()) == source.days * 24
-
-
-def test_no_jitter_is_possible_where_none_was_agreed(contract: Contract) -> None:
-    """The contract, and the key of it that would have to change, stand in the message."""
-    with pytest.raises(UsageError, match="fuzz is 1 s") as caught:
-        synthesise(contract, start=START, fuzz=timedelta(seconds=1))
-    assert "at most 0 s late" in caught.value.cause
-    assert "--fuzz" in caught.value.fix
-    assert "jitterSeconds" in caught.value.fix
-
-
-PATTERN = "'^[0-9A-Z]{10}$'"
-VALUE = "        logicalType: number\n        physicalType: DOUBLE\n"
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ([(PATTERN, "'^S[0-9]$'")], "serial numbers"),
-        ([(PATTERN, "'^(A|B)[0-9]{9}$'")], "serial numbers"),
-        ([REQUIRED_RACK], "'rack'"),
-        ([ROOM], "'room'"),
-        ([("maximum: 2000", "maximum: 150")], "'server power'"),
-        ([("minimum: 0\n              maximum: 2000", "minimum: 100\n              maximum: 2000")],
-         "'server power'"),
-        ([("maximum: 100\n", "maximum: 50\n")], "'server cpu utilization'"),
-        ([MORE_MEASURES[0], *MORE_MEASURES[1:], ("maximum: 2}", "maximum: 0.4}")],
-         "'apparent power'"),
-        ([(VALUE, f"{VALUE}        logicalTypeOptions: {{maximum: 150}}\n")], "'server power'"),
-        ([("'^[0-9A-Z]{6}(-[0-9A-Z]{3})?$'", "'^[0-9]{6}$'")], "'product_id'"),
-        ([("description: Model name, as the vendor writes it.",
-           "description: Model.\n        enum: [{value: DELL}]")], "'model'"),
-        ([("'^[A-Z]{2}(-[A-Z]{1,2})?-[0-9A-Z]{1,2}$'", "'^[A-Z]{3}$'")], "'location'"),
-        ([("description: Site code, as in the inventory.",
-           "description: Site.\n        enum: [{value: ND-01}]")], "'location'"),
-        ([("description: What took the reading.",
-           "description: By.\n        logicalTypeOptions: {pattern: '^[0-9]$'}")], "'source'"),
-        ([("description: The measure.",
-           "description: The.\n        logicalTypeOptions: {pattern: '^[0-9]$'}")], "'type'"),
-        ([("description: Unit of the value.",
-           "description: The.\n        logicalTypeOptions: {pattern: '^[0-9]$'}")], "'unit'"),
-    ],
-    ids=[
-        "few serials", "alternatives", "telemetry column", "inventory column", "watts above",
-        "watts below", "per cent", "kilowatts", "column's range", "product pattern", "model enum",
-        "site pattern", "site enum", "source", "measure pattern", "unit pattern",
-    ],
-)  # fmt: skip
-def test_a_contract_that_mock_data_cannot_keep_is_refused(
-    contract: Contract, changes: list[Edit], words: str
-) -> None:
-    """Before anything is written, with what stands in the way."""
-    with pytest.raises(UsageError, match=words):
-        synthesise(edited(contract, *changes), start=START)
-
-
-def test_a_fleet_as_large_as_its_serial_numbers_is_made(contract: Contract, tmp_path: Path) -> None:
-    """The number in the fix can be taken at its word, and one more cannot."""
-    tight = edited(contract, (PATTERN, "'^S[0-9]$'"))
-    assert synthesise(tight, devices=5, start=START).write_inventory(START, tmp_path / "i") == 5
-    with pytest.raises(UsageError) as caught:
-        synthesise(tight, devices=6, start=START)
-    assert "--devices is at most 5," in caught.value.fix
-
-
 def test_mock_data_of_200_seeds_pass_every_check(checker: Checker, tmp_path: Path) -> None:
-    """From either end of the range, of 1 to 30 devices, under contracts of all kinds."""
-    contracts = [edited(default(), *edits) for edits in KINDS]
+    """From either end of the range, of 1 to 30 devices, under contracts of all kinds.
+
+    Every other seed is as late as its contract allows.
+    """
+    contracts = [*(agreed(*edits) for edits in KINDS), end_stamped(jitter(1_800))]
     plans = [
         (compile_plan(contract, "inventory"), compile_plan(contract, "telemetry"))
         for contract in contracts
@@ -297,7 +179,8 @@ def test_mock_data_of_200_seeds_pass_every_check(checker: Checker, tmp_path: Pat
         interval = contract.delivery_interval
         # Another day of about ten years, another period of the day.
         start = START + number * timedelta(days=19) + number * interval % timedelta(days=1)
-        source = synthesise(contract, devices=devices, start=start, seed=seed)
+        fuzz = seed % 2 * contract.roles.jitter
+        source = synthesise(contract, devices=devices, start=start, seed=seed, fuzz=fuzz)
         places = source.write_inventory(start, tmp_path / "i")
         readings = source.write_telemetry(start, tmp_path / "t")
         inventory, telemetry = plans[number % len(plans)]
