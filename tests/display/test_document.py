@@ -73,13 +73,13 @@ def test_a_run_of_the_consumer_is_told_whole(parts: Parts) -> None:
     assert [(entry["delivery"][:20], entry["verdict"]) for entry in told["deliveries"]] == [
         ("inventory/2026-11-02", "accepted"),
         ("telemetry/2026-11-02", "accepted"),
-        ("telemetry/2026-11-04", "accepted"),
-        ("telemetry/2026-11-05", "rejected"),
+        ("telemetry/2026-11-03", "rejected"),
+        ("telemetry/2026-11-05", "accepted"),
         ("telemetry/2026-11-06", "accepted"),
     ]
     assert (told["new"], told["known"], told["strays"]) == (5, 0, ["commits/notes.txt"])
     assert told["missing"] == [
-        {"first": "2026-11-03T0000", "last": "2026-11-03T0000", "periods": 1}
+        {"first": "2026-11-04T0000", "last": "2026-11-04T0000", "periods": 1}
     ]
 
 
