@@ -6,12 +6,12 @@ a change that needs another reading a view ``other`` the file that this stands i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
-from datetime import timedelta
 from string import Template
 from typing import Final
 
 import duckdb
 
+from powerstage.checks.rules import microseconds
 from powerstage.contract import Contract
 from powerstage.contract.model import Column
 from powerstage.engine import sql_name, sql_text
@@ -36,7 +36,7 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
-    """A row of the plan: which readings are hit, from the first to the last start.
+    """A row of the plan: which readings are hit, those that start from first to last.
 
     None for device, site or measure is for any. The other reading is that of the other
     device and measure, else the same, at the other start, else so much earlier. ``text``,
@@ -208,8 +208,11 @@ def _other(contract: Contract) -> str:
         f"other.{name} = coalesce(planned.other_{part}, clean.{name})"
         for part, name in ((part, sql_name(parts[part].name)) for part in ("device", "measure"))
     ]
+    # Intervals are compared: a reading may be taken late in its own.
+    interval = f"// {microseconds(contract.roles.reading_interval)}"
     start = f"coalesce(planned.other_start_us, {start_us(contract, 'clean')} - planned.earlier_us)"
-    return f"LEFT JOIN other ON {' AND '.join(same)} AND {start_us(contract, 'other')} = {start}"
+    is_then = f"{start_us(contract, 'other')} {interval} = {start} {interval}"
+    return f"LEFT JOIN other ON {' AND '.join(same)} AND {is_then}"
 
 
 def _names(contract: Contract) -> dict[str, str]:
@@ -224,10 +227,9 @@ def _names(contract: Contract) -> dict[str, str]:
 
 
 def _lengths(contract: Contract) -> dict[str, str]:
-    microsecond = timedelta(microseconds=1)
     return {
-        "interval_us": str(contract.roles.reading_interval // microsecond),
-        "period_us": str(contract.delivery_interval // microsecond),
+        "interval_us": str(microseconds(contract.roles.reading_interval)),
+        "period_us": str(microseconds(contract.delivery_interval)),
     }
 
 

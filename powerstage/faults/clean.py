@@ -35,11 +35,11 @@ class Clean:
         """Let a view show the readings of a period."""
         self._show(view, self.telemetry(period))
 
-    def show_inventory(self, view: str, period: datetime) -> None:
-        """Let a view show the inventory in force in a period."""
-        path = self._folder / f"inventory-{period_text(period)}.parquet"
+    def show_inventory(self, view: str, period: datetime, source: Source | None = None) -> None:
+        """Let a view show the inventory in force in a period, of this source or another."""
+        path = self._folder / f"{view}-{period_text(period)}.parquet"
         if not path.exists():
-            self.source.write_inventory(period, path)
+            (source or self.source).write_inventory(period, path)
         self._show(view, path)
 
     def telemetry(self, period: datetime) -> Path:

@@ -31,7 +31,14 @@ Intervals: TypeAlias = Literal["all", "one", "one later", "next"]
 Donor: TypeAlias = Literal["none", "itself", "before", "after", "before all"]
 # What the planner looks up for a row of the plan.
 Detail: TypeAlias = Literal[
-    "none", "free device", "other model", "other site", "offset", "idle", "full load"
+    "none",
+    "free device",
+    "retired device",
+    "other model",
+    "other site",
+    "offset",
+    "idle",
+    "full load",
 ]
 
 

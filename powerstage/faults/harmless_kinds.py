@@ -31,7 +31,7 @@ HARMLESS_KINDS: Final = (
         magnitude="0.5 % and the power of idle, for a period",
         verdict="accepted",
         evidence="harmless",
-        source="a quarter of servers: Koomey and Taylor 2017",
+        source="a quarter of servers: Koomey and Anthesis 2017",
         target=Target(devices="one", measures="each", detail="idle"),
         effects=(_NUMBER,),
         unless=(needs_power, needs_load, within(0.5, utilisation)),

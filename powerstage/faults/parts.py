@@ -1,6 +1,7 @@
 """What a fault must know of a contract: its columns by their part, and why it may be no fault."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from powerstage.checks.rules import microseconds
@@ -105,6 +106,16 @@ def needs_pattern(contract: Contract) -> str:
 def needs_start(contract: Contract) -> str:
     """For faults in the length of an interval."""
     return "" if "start" in columns(contract) else "its readings are stamped by their end alone"
+
+
+def needs_punctual(later: timedelta) -> Callable[[Contract], str]:
+    """For readings that are so much later, or half an interval where that is less."""
+
+    def reason(contract: Contract) -> str:
+        jitter, half = contract.roles.jitter, contract.roles.reading_interval / 2
+        return "" if jitter < min(later, half) else f"it allows a reading {jitter} later"
+
+    return reason
 
 
 def needs_sites(contract: Contract) -> str:

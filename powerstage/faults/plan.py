@@ -166,14 +166,15 @@ def _planned(
 ) -> PlannedFault:
     contract = clean.source.contract
     rows = targets.rows(fault, periods)
-    starts = [_moment(us) for row in rows for us in (row.first_us, row.last_us)]
-    after = periods[-1] + contract.delivery_interval - contract.roles.reading_interval
+    interval = contract.roles.reading_interval
+    ends = [_moment(row.last_us + 1) for row in rows]
+    end = max(ends, default=periods[-1] + contract.delivery_interval)
     planned = PlannedFault(
         fault=fault,
         periods=periods,
         rows=rows,
-        first_start=min(starts, default=periods[0]),
-        last_start=max(starts, default=after),
+        first_start=min((_moment(row.first_us) for row in rows), default=periods[0]),
+        last_start=end - interval,
     )
     create_plan(clean.connection, rows)
     readings = RowCounts()

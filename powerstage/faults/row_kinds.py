@@ -7,10 +7,12 @@ from powerstage.faults.fault import Change, Fault, Target, Whole
 from powerstage.faults.parts import (
     needs_column,
     needs_complete,
+    needs_punctual,
     needs_sites,
     needs_start,
 )
 
+_HALF_DAY: Final = timedelta(hours=12)
 _READING: Final = Target(devices="one", measures="any", intervals="one")
 _DEVICE: Final = Target(devices="one")
 _DROP: Final = Change(does="drop")
@@ -140,9 +142,9 @@ KEY_KINDS: Final = (
         name="retired_device",
         level="key",
         words="a device that left the inventory and still sends",
-        magnitude="a serial number of the right form, for a period",
+        magnitude="a serial number that the fleet had, for a period",
         check="$device.in_inventory",
-        target=Target(devices="one", detail="free device"),
+        target=Target(devices="one", detail="retired device"),
         effects=(Change(does="repeat", columns=(("device", "planned.text"),)),),
     ),
     Fault(
@@ -233,7 +235,7 @@ TIMING_KINDS: Final = (
         check="reading.interval",
         target=_READING,
         effects=_replace(end="$end - to_microseconds($interval_us // 2)"),
-        unless=(needs_start,),
+        unless=(needs_start, needs_punctual(_HALF_DAY)),
     ),
     Fault(
         name="clock_skew",
@@ -243,6 +245,7 @@ TIMING_KINDS: Final = (
         check="reading.on_grid",
         target=_DEVICE,
         effects=_shift("least(90000000, $interval_us // 2)"),
+        unless=(needs_punctual(timedelta(seconds=90)),),
     ),
     Fault(
         name="local_time_as_utc",

@@ -1,5 +1,6 @@
 """What a fault hits: devices, measures and intervals that the seed chooses where it is real."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,13 +13,14 @@ from powerstage.faults.clean import Clean
 from powerstage.faults.draw import draw
 from powerstage.faults.fault import Change, Fault
 from powerstage.faults.parts import any_measure, columns, power, utilisation
+from powerstage.producer import MockSource
+from powerstage.producer.curves import models
+from powerstage.producer.parameters import SERVICE_DAYS
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_HALF_DAY: Final = timedelta(hours=12)
 _DIGITS: Final = "0123456789"
-_IDLE_PERCENT: Final = 0.5
-# Power bends: above the middle of its readings a device draws less per percent than below.
-_BEND: Final = 0.85
+_YEAR_MIN: Final = 1_970
+_IDLE_PER_MILLE: Final = 5
 
 
 class Targets:
@@ -60,16 +62,19 @@ class Targets:
         )
 
     def _interval(self, fault: Fault, periods: tuple[datetime, ...]) -> tuple[int, int]:
-        """The first and the last start, in microseconds since 1970."""
+        """From the first start to the end of the last interval, in microseconds since 1970.
+
+        A reading that is taken late starts within its interval.
+        """
         interval = self._contract.roles.reading_interval // _MICROSECOND
         delivery = self._contract.delivery_interval // _MICROSECOND
         first, last = (int(period.timestamp()) * 1_000_000 for period in (periods[0], periods[-1]))
         one = draw(self._seed, f"interval of {fault.name}") % (delivery // interval) * interval
         return {
-            "all": (first, last + delivery - interval),
-            "one": (first + one, first + one),
-            "one later": (last + one, last + one),
-            "next": (last + delivery, last + delivery),
+            "all": (first, last + delivery - 1),
+            "one": (first + one, first + one + interval - 1),
+            "one later": (last + one, last + one + interval - 1),
+            "next": (last + delivery, last + delivery + interval - 1),
         }[fault.target.intervals]
 
     def _other_start(self, fault: Fault, first_us: int) -> tuple[int | None, int]:
@@ -161,6 +166,8 @@ class Targets:
             return None
         if fault.target.detail == "free device":
             return self._free_device(fault, device, period)
+        if fault.target.detail == "retired device":
+            return self._retired_device(fault, period) or self._free_device(fault, device, period)
         if fault.target.detail == "other model":
             return str(
                 self._clean.scalar(
@@ -190,6 +197,22 @@ class Targets:
             fix="--faults: leave it out",
         )
 
+    def _retired_device(self, fault: Fault, period: datetime) -> str | None:
+        """A server that stood in the mock fleet one time of service before."""
+        source = self._clean.source
+        before = period - timedelta(days=SERVICE_DAYS)
+        if not isinstance(source, MockSource) or before.year < _YEAR_MIN:
+            return None
+        earlier = replace(source, start=before.replace(hour=0, minute=0), days=1)
+        self._clean.show_inventory("inventory", period)
+        self._clean.show_inventory("retired", earlier.start, earlier)
+        name = sql_name(self._contract.inventory_device)
+        gone = f"SELECT {name} FROM retired EXCEPT SELECT {name} FROM inventory ORDER BY 1"
+        count = self._clean.count(f"SELECT count(*) FROM ({gone})")
+        place = draw(self._seed, f"retired device of {fault.name}") % max(count, 1)
+        found = self._clean.scalar(f"{gone} LIMIT 1 OFFSET {place}")
+        return None if found is None else str(found)
+
     def _number(
         self,
         fault: Fault,
@@ -200,35 +223,17 @@ class Targets:
     ) -> float | None:
         if fault.target.detail == "offset" and site is not None:
             return self._offset_seconds(site, period)
-        is_full = fault.target.detail == "full load"
-        if device is None or not (is_full or fault.target.detail == "idle"):
+        if device is None or fault.target.detail not in {"idle", "full load"}:
             return None
-        watts, percent = power(self._contract), utilisation(self._contract)
-        if watts is None or percent is None or measure == percent.name:
-            return 100.0 if is_full else _IDLE_PERCENT
-        idle, slope, load, middle = self._line(device, period)
-        full = middle + _BEND * slope * (100 - load)
-        at_load = full if is_full else idle + slope * _IDLE_PERCENT
-        return min(watts.maximum, max(watts.minimum, float(round(at_load))))
-
-    def _line(self, device: str, period: datetime) -> tuple[float, float, float, float]:
-        """Watts at no load, watts per percent, mean load and mean watts of half a day around."""
-        contract, parts = self._contract, columns(self._contract)
-        near = [
-            self._clean.telemetry(other)
-            for other in self._clean.source.periods()
-            if abs(other - period) <= _HALF_DAY
-        ]
-        watts, percent = power(contract), utilisation(contract)
-        query = sql_file(
-            "powerstage.faults",
-            "line.sql",
-            **{part: sql_name(column.name) for part, column in parts.items()},
-            utilisation=sql_text(percent.name if percent else ""),
-            power=sql_text(watts.name if watts else ""),
-            files=f"[{', '.join(sql_text(str(path)) for path in near)}]",
-            chosen=sql_text(device),
-        )
-        ((idle, slope, load, middle),) = self._clean.connection.execute(query).fetchall()
-        # One reading makes no line.
-        return idle or middle or 0.0, slope or 0.0, load or 0.0, middle or 0.0
+        per_mille = 1_000 if fault.target.detail == "full load" else _IDLE_PER_MILLE
+        watts = power(self._contract)
+        if watts is None or measure != watts.name:
+            return per_mille / 10
+        name = self._clean.scalar(f"SELECT model FROM device WHERE device = {sql_text(device)}")
+        curve = next((model.watts for model in models() if model.name == name), None)
+        if curve is None:
+            raise UsageError(
+                f"{fault.name} needs a model whose power is known, and {device} is a {name}",
+                fix="--faults: leave it out",
+            )
+        return min(watts.maximum, max(watts.minimum, float(round(curve[per_mille]))))

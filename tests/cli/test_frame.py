@@ -173,7 +173,7 @@ def test_a_wrong_command_line_is_usage(
         (2, "synth {tmp}/new --faults gremlin", "choose from 'all', 'none' or\n"),
         (2, "synth {tmp}/new --faults nan_valu", "did you mean nan_value?"),
         (2, "synth {tmp}/new --faults dst_hour", "no site's clock changes"),
-        (2, "synth {tmp}/new --faults all", "--faults: name fewer, or ask for more --days"),
+        (2, "synth {tmp}/new --faults all", "faults: 91, which need"),
         (2, "synth {tmp}/new --contract {broken}", "broken.yaml:"),
         (2, "synth {tmp}/new --start 9999-12-31", "--start is from 1970"),
         (2, "synth {tmp}/new --start 0001-01-01", "--start is from 1970"),

@@ -129,15 +129,6 @@ def test_without_faults_there_is_no_truth_to_tell(
     assert [path.name for path in tmp_path.iterdir()] == ["feed"]
 
 
-def test_all_faults_go_into_days_enough(powerstage: Run, tmp_path: Path) -> None:
-    """``all`` is the whole catalogue, what is harmless too."""
-    options = ("--devices", "40", "--days", "9", "--start", "2026-10-20", "--faults", "all")
-    done = powerstage("synth", tmp_path / "feed", *options, "--json")
-    assert (done.returncode, done.stderr[-300:]) == (0, done.stderr[-300:])
-    names = {fault["fault"] for fault in json.loads(done.stdout)["faults"]}
-    assert len(names) == 92
-
-
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_an_export_of_mock_data_keeps_the_contract(
     powerstage: Run, tmp_path: Path, form: str

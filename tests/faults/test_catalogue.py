@@ -1,18 +1,15 @@
 """The catalogue: what each kind promises, and what a contract makes of it."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from powerstage.consumer import Lake, consume
 from powerstage.contract import Contract, default, loads
 from powerstage.errors import UsageError
 from powerstage.faults import catalogue, checks_of_today, names_by_level, plan_faults
 from powerstage.producer import synthesise
 from powerstage.sim.demo import DEFAULT_FAULTS
-from tests.conftest import clock
-from tests.faults.conftest import START, feed
+from tests.faults.conftest import START
 
 KINDS = catalogue(default())
 NAMES = {fault.name for fault in KINDS}
@@ -170,28 +167,3 @@ def test_what_a_contract_has_no_place_for_is_no_fault_of_it(
     with pytest.raises(UsageError, match=f"{lacks} is no fault") as caught:
         plan_faults(source, [lacks], seed=7)
     assert caught.value.cause == reason
-
-
-def test_another_contract_is_spoilt_in_its_own_words(contract: Contract, tmp_path: Path) -> None:
-    """A renamed column and a reading every half hour: each kind of today is seen there too."""
-    text = contract.text.replace("intervalSeconds: 3600", "intervalSeconds: 1800")
-    text = text.replace("- name: value\n", "- name: amount\n")
-    text = text.replace("value: value\n", "value: amount\n")
-    agreed = loads(text, "agreed")
-    names = [
-        fault.name
-        for fault in catalogue(agreed)
-        if fault.has_check and fault.level in {"value", "timing"}
-    ]
-    source = synthesise(agreed, devices=4, start=START, days=1, seed=7)
-    plan = plan_faults(source, names, seed=7)
-    with Lake(tmp_path / "lake", make=True) as lake:
-        consumed = consume(feed(source, plan), lake, clock=clock)
-    seen = {
-        planned.fault.name
-        for planned in plan
-        for judgement in consumed.judgements
-        for finding in judgement.report.findings
-        if planned.spoils(judgement.slot) and finding.check.id == planned.fault.check
-    }
-    assert seen == {planned.fault.name for planned in plan}

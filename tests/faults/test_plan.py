@@ -1,61 +1,49 @@
 """The plan: periods of its own for each fault, decided by the seed; what cannot be is refused."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from powerstage.contract import Contract, loads
+from powerstage.contract import Contract, default, loads
 from powerstage.errors import UsageError
-from powerstage.faults import PlannedFault, all_faults, catalogue, plan_faults, truth_document
+from powerstage.faults import Injector, all_faults, catalogue, plan_faults, truth_document
+from powerstage.faults.periods import lay_out
 from powerstage.producer import MockSource, synthesise
+from powerstage.producer.curves import models
 from powerstage.sim.demo import DEFAULT_FAULTS
 from tests.conftest import START
 from tests.faults.conftest import with_interval
 
 LONG = ("silent_for_hours", "stuck_value", "late_reading")
-Planner = Callable[[int], tuple[PlannedFault, ...]]
+NAMES = (*DEFAULT_FAULTS, *LONG)
 
 
-@pytest.fixture(scope="module")
-def planner(contract: Contract) -> Planner:
-    """Plans the demo's faults and three of several periods into two days of one fleet."""
-    source = synthesise(contract, devices=6, start=START, days=2, seed=7)
-    return lambda seed: plan_faults(source, (*DEFAULT_FAULTS, *LONG), seed=seed)
-
-
-@pytest.fixture(scope="module")
-def devices(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The serial numbers of the fleet's inventory."""
-    path: Path = tmp_path_factory.mktemp("inventory") / "inventory.parquet"
-    synthesise(contract, devices=6, start=START, seed=7).write_inventory(START, path)
-    return set(pyarrow.parquet.read_table(path)["sn"].to_pylist())
-
-
-@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**63 - 1))
-def test_no_two_faults_share_a_period(planner: Planner, devices: set[str], seed: int) -> None:
-    """Whatever the seed: periods in a row, neither the first nor the last, and real devices."""
-    plan = planner(seed)
-    periods = [period for planned in plan for period in planned.periods]
-    assert [planned.fault.name for planned in plan] == [*DEFAULT_FAULTS, *LONG]
-    assert len(set(periods)) == len(periods) == 13 + 3 + 6 + 2
-    assert all(START < period < START + timedelta(hours=47) for period in periods)
-    for planned in plan:
-        last = planned.periods[0] + (len(planned.periods) - 1) * timedelta(hours=1)
-        assert planned.periods[-1] == last
-        assert set(planned.devices) <= devices
+def test_no_two_faults_share_a_period(seed: int) -> None:
+    """Whatever the seed: periods in a row, neither the first nor the last."""
+    kinds = {fault.name: fault for fault in catalogue(default())}
+    hours = [START + timedelta(hours=hour) for hour in range(30)]
+    placed = lay_out([kinds[name] for name in NAMES], hours, default(), seed=seed)
+    taken = [period for periods in placed.values() for period in periods]
+    assert {name: len(placed[name]) for name in LONG} == dict(zip(LONG, (3, 6, 2), strict=True))
+    assert len(set(taken)) == len(taken) == 13 + 3 + 6 + 2
+    assert set(taken) <= set(hours[1:-1])
+    for periods in placed.values():
+        assert [period - periods[0] for period in periods] == [
+            timedelta(hours=index) for index in range(len(periods))
+        ]
 
 
-def test_another_seed_makes_another_plan(planner: Planner) -> None:
-    """Five seeds, five plans; and a seed asked twice says the same."""
-    assert planner(1) == planner(1)
-    plans = [tuple((p.periods, p.devices) for p in planner(seed)) for seed in range(5)]
-    assert len(set(plans)) == 5
+def test_another_seed_makes_another_plan(source: MockSource) -> None:
+    """Three seeds, three plans, of real devices; and a seed asked twice says the same."""
+    names = ["nan_value", "silent_device", "stuck_value"]
+    plans = [plan_faults(source, names, seed=seed) for seed in (1, 2, 3)]
+    assert plan_faults(source, names, seed=1) == plans[0]
+    assert len({tuple((p.periods, p.devices) for p in plan) for plan in plans}) == 3
 
 
 def test_a_plan_is_known_for_a_seed(source: MockSource) -> None:
@@ -196,3 +184,38 @@ def test_a_fault_of_load_hits_a_device_that_has_some(
     }
     (device,) = planned.devices
     assert loads_[device] > 20 or loads_[device] == max(loads_.values())
+
+
+def test_a_retired_device_is_one_that_the_fleet_had(source: MockSource, tmp_path: Path) -> None:
+    """It stands in the inventory of four years ago, and in none of today's."""
+    (planned,) = plan_faults(source, ["retired_device"], seed=7)
+    (retired,) = planned.puts
+
+    def listed(inventory: MockSource, moment: datetime) -> set[str]:
+        path = tmp_path / f"{moment:%Y%m%d}.parquet"
+        inventory.write_inventory(moment, path)
+        return set(pyarrow.parquet.read_table(path)["sn"].to_pylist())
+
+    before = START - timedelta(days=4 * 365 + 1)
+    earlier = synthesise(source.contract, devices=6, start=before, days=1, seed=7)
+    assert retired in listed(earlier, before)
+    assert retired not in listed(source, planned.period)
+
+
+@pytest.mark.parametrize(
+    ("kind", "percent", "per_mille"), [("comatose_server", 0.5, 5), ("full_load_hour", 100, 1_000)]
+)
+def test_idle_and_full_load_are_those_of_the_model(
+    source: MockSource, tmp_path: Path, kind: str, percent: float, per_mille: int
+) -> None:
+    """Both measures are on the curve of the device's model, to the watt."""
+    plan = plan_faults(source, [kind], seed=7)
+    path = tmp_path / "period.parquet"
+    injected = Injector(plan, source.contract).source(source)
+    injected.write_telemetry(plan[0].period, path)
+    rows = [
+        row for row in pyarrow.parquet.read_table(path).to_pylist() if row["sn"] in plan[0].devices
+    ]
+    curve = next(model.watts for model in models() if model.name == rows[0]["model"])
+    values = {row["unit"]: row["value"] for row in rows}
+    assert values == {"%": percent, "W": round(curve[per_mille])}

@@ -2,7 +2,9 @@
 
 import io
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
@@ -272,3 +274,22 @@ def test_a_feed_with_a_second_revision_can_be_published_again(source: MockSource
     done = publish(injector.source(source), injector.store(store), clock=clock)
     assert {item.state for item in done} == {"unchanged"}
     assert objects(store) == before
+
+
+def test_periods_may_be_written_side_by_side(source: MockSource, tmp_path: Path) -> None:
+    """Several threads write the bytes that one writes: nothing is shared but the plan."""
+    plan = plan_faults(source, ["nan_value", "late_reading", "extra_column", "cut_object"], seed=7)
+    injected = Injector(plan, source.contract).source(source)
+
+    def written(folder: str, period: datetime) -> bytes:
+        path = tmp_path / folder / f"{period:%H}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        injected.write_telemetry(period, path)
+        return path.read_bytes()
+
+    periods = injected.periods()
+    alone = [written("alone", period) for period in periods]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda period: written("together", period), periods))
+    assert together == alone
+    assert len(list((tmp_path / "together").iterdir())) == len(periods)

@@ -1,0 +1,83 @@
+"""Faults under other contracts than the default one: each is spoilt in its own words."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from powerstage.consumer import Lake, consume
+from powerstage.contract import Contract, loads
+from powerstage.faults import PlannedFault, catalogue, plan_faults
+from powerstage.faults.fault import Level
+from powerstage.producer import synthesise
+from tests.conftest import clock
+from tests.contract.conftest import end_stamped, jittered
+from tests.faults.conftest import START, feed
+
+LEVELS: set[Level] = {"value", "row", "key", "timing", "column"}
+
+
+def played(agreed: Contract, folder: Path, names: list[str], fuzz_seconds: int = 0) -> set[str]:
+    """The kinds of some that were seen by their checks in a day of deliveries."""
+    source = synthesise(
+        agreed, devices=8, start=START, days=1, seed=7, fuzz=timedelta(seconds=fuzz_seconds)
+    )
+    plan = plan_faults(source, names, seed=7)
+    with Lake(folder / "lake", make=True) as lake:
+        consumed = consume(feed(source, plan), lake, clock=clock)
+    blamed = {j.slot for j in consumed.judgements if j.report.findings}
+    assert {slot for slot in blamed if not any(p.spoils(slot) for p in plan)} == set()
+    return {
+        planned.fault.name
+        for planned in plan
+        for judgement in consumed.judgements
+        for finding in judgement.report.findings
+        if planned.spoils(judgement.slot) and finding.check.id == planned.fault.check
+    }
+
+
+def seen_today(agreed: Contract, levels: set[Level]) -> list[str]:
+    """The kinds of some levels that a check of today must see."""
+    return [
+        fault.name
+        for fault in catalogue(agreed)
+        if fault.has_check and fault.verdict and fault.level in levels
+    ]
+
+
+def test_renamed_columns_and_half_hours(contract: Contract, tmp_path: Path) -> None:
+    """A value under another name, read twice an hour: the same kinds are seen."""
+    text = contract.text.replace("intervalSeconds: 3600", "intervalSeconds: 1800")
+    text = text.replace("- name: value\n", "- name: amount\n")
+    agreed = loads(text.replace("value: value\n", "value: amount\n"), "agreed")
+    names = seen_today(agreed, {"value", "timing"})
+    assert len(names) >= 18
+    assert played(agreed, tmp_path, names) == set(names)
+
+
+@pytest.mark.parametrize("levels", [{"value", "timing", "column"}, {"row", "key"}])
+def test_readings_that_are_stamped_by_their_end_alone(tmp_path: Path, levels: set[Level]) -> None:
+    """What needs a start is no fault; all others are seen."""
+    agreed = end_stamped()
+    names = seen_today(agreed, levels)
+    gone = {"reversed_interval", "wrong_interval_length", "seconds_as_hours"}
+    assert not gone & set(names)
+    assert played(agreed, tmp_path, names) == set(names)
+
+
+@pytest.mark.parametrize("levels", [{"value", "timing"}, {"row", "key"}])
+def test_readings_that_may_be_taken_late(tmp_path: Path, levels: set[Level]) -> None:
+    """A reading is hit wherever in its interval it was taken; a clock may be ahead as far."""
+    agreed = jittered(120)
+    names = seen_today(agreed, levels)
+    assert "clock_skew" not in {fault.name for fault in catalogue(agreed)}
+    assert played(agreed, tmp_path, names, fuzz_seconds=120) == set(names)
+
+
+def test_another_reading_is_found_though_both_were_late() -> None:
+    """The period before is replayed, and a value sticks, from interval to interval."""
+    source = synthesise(
+        jittered(120), devices=8, start=START, days=1, seed=7, fuzz=timedelta(seconds=120)
+    )
+    plan: tuple[PlannedFault, ...] = plan_faults(source, ["replayed_hour", "stuck_value"], seed=7)
+    assert [planned.readings.changed > 0 for planned in plan] == [True, True]
