@@ -3,7 +3,7 @@
 ``ours``: the producer's own way. ``floor``: DuckDB copies the same readings, computed before and
 held in memory, period by period, with its own threads; ``floor, two at once``: the same by two
 connections of one thread each. ``upstream``: the old generator's approach written anew: random
-numbers, a cross join, no model, CSV.
+numbers, a cross join, no model, one sorted CSV a day.
 """
 
 import json
@@ -114,7 +114,7 @@ def floor_two_at_once(source: MockSource, folder: Path) -> Callable[[], None]:
 
 
 def upstream(source: MockSource, folder: Path) -> Callable[[], None]:
-    """Random numbers, a cross join, sorted, CSV."""
+    """Random numbers, a cross join, a day sorted into one CSV, as it was."""
     connection = duckdb.connect()
     inventory = folder / "inventory.parquet"
     source.write_inventory(source.start, inventory)
@@ -125,14 +125,14 @@ def upstream(source: MockSource, folder: Path) -> Callable[[], None]:
     )
 
     def write() -> None:
-        for period in source.periods():
-            path = folder / f"{period:%d%H}.csv"
-            first = int(period.timestamp())
+        for day in range(source.days):
+            path = folder / f"{day}.csv"
+            first = int(source.start.timestamp()) + day * 86_400
             connection.execute(
                 "COPY (SELECT sn, model, product_id, location, to_timestamp(t) AS start_time,"
                 f" to_timestamp(t + {INTERVAL_SECONDS}) AS end_time, 'iLo' AS \"source\","
                 ' "type", unit, scale * least(random(), random()) AS "value"'
-                f" FROM inventory, range({first}, {first + 3600}, {INTERVAL_SECONDS}) AS time(t),"
+                f" FROM inventory, range({first}, {first + 86_400}, {INTERVAL_SECONDS}) AS time(t),"
                 f" measure ORDER BY t, sn) TO '{path}' (FORMAT csv, HEADER true)"
             )
             _weigh_and_remove(path)
