@@ -20,9 +20,9 @@ from powerstage.consumer.judge import INVENTORY_ACCEPTED
 from powerstage.contract import Column, Contract, Dataset, default, front_matter, loads
 from powerstage.contract.model import DatasetName
 from powerstage.producer import MockSource, publish, synthesise, write_export
+from powerstage.producer.export import CONTRACT
 from powerstage.store import FolderStore, local_folder
 
-CONTRACT: Final = "contract.odcs.yaml"
 _TESTS: Final = ("conftest.py", "test_data.py")
 _KINDS: Final[tuple[tuple[DatasetName, FileFormat], ...]] = (
     ("inventory", "csv"),
@@ -194,7 +194,6 @@ def _readme(source: MockSource, seed: int, readings: int) -> str:
         purpose=contract.purpose,
         devices=f"{source.fleet.devices:,}",
         readings=f"{readings:,}",
-        contract_option=option,
         delivery_interval=_length(contract.delivery_interval),
         lateness=_length(contract.lateness),
         reading_interval=_length(contract.roles.reading_interval),

@@ -278,6 +278,11 @@ def test_readings_of_a_refused_inventory_are_not_judged(
     assert tested.failed == findings(judged(kit / "feed", tmp_path, contract))
 
 
+def test_a_kit_may_look_at_another(written: Path, kit: Path, run: Callable[..., Ended]) -> None:
+    """Whose tests have the same option."""
+    assert run(written, "--target", kit).code == 0
+
+
 def test_a_target_without_data_is_no_success(
     written: Path, run: Callable[..., Ended], tmp_path: Path
 ) -> None:

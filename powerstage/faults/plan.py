@@ -78,7 +78,8 @@ class PlannedFault:
     @property
     def puts(self) -> tuple[str, ...]:
         """What it puts in, where the plan decides about that: a serial number, a model, watts."""
-        known = (row.text if row.number is None else f"{row.number:g}" for row in self.rows)
+        rows = sorted(self.rows, key=lambda row: (row.device or "", row.measure or ""))
+        known = (row.text if row.number is None else f"{row.number:g}" for row in rows)
         return tuple(text for text in known if text is not None)
 
     @property

@@ -20,7 +20,7 @@ from powerstage.checks import Checker, FileFormat, InputFile, Report, Window, co
 from powerstage.checks.files import reader
 from powerstage.checks.rules import microseconds, start_us
 from powerstage.contract import Contract, default, front_matter, loads
-from powerstage.contract.load import read_text
+from powerstage.contract.load import load, read_text
 from powerstage.contract.model import DatasetName, ExportFiles
 from powerstage.contract.profile import is_export_path
 from powerstage.engine import connect, sql_name, sql_text
@@ -28,6 +28,7 @@ from powerstage.errors import UsageError
 from powerstage.producer.parquet import write_parquet
 
 README: Final = "README.md"
+CONTRACT: Final = "contract.odcs.yaml"
 # A column of ours, by which readings are cut: no contract's column has a colon in its name.
 _START: Final = '"at:start_us"'
 _FORMATS: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
@@ -63,12 +64,13 @@ def open_export(folder: Path | str, contract: Contract | None = None) -> Export:
 
     Args:
         folder: where it is.
-        contract: what it follows; None takes the default contract, and of a README's front
-            matter the customer, the file names and the update interval.
+        contract: what it follows; None takes ``contract.odcs.yaml`` in the folder, or without
+            one the default contract, and of a README's front matter the customer, the file
+            names and the update interval.
 
     Raises:
         UsageError: there is no such folder, or files that should be there are not.
-        ContractError: the front matter is wrong.
+        ContractError: the contract or the front matter is wrong.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -78,6 +80,7 @@ def open_export(folder: Path | str, contract: Contract | None = None) -> Export:
             f"{folder} is a feed, no export: it has commits in it",
             fix=f"powerstage validate {folder}, or consume it",
         )
+    contract = contract or _own_contract(folder)
     readme = folder / README
     # A byte order mark is what some editors put before the first line.
     text = read_text(readme).removeprefix("\ufeff") if readme.is_file() else ""
@@ -101,6 +104,11 @@ def open_export(folder: Path | str, contract: Contract | None = None) -> Export:
     if len({path.suffix for path in telemetry}) != 1:
         raise UsageError(f"{folder} mixes CSV and Parquet data files", fix="export one of them")
     return Export(folder=folder, contract=contract, inventory=inventory, telemetry=telemetry)
+
+
+def _own_contract(folder: Path) -> Contract | None:
+    """The contract that an export brings along."""
+    return load(folder / CONTRACT) if (folder / CONTRACT).is_file() else None
 
 
 def check_export(export: Export, checker: Checker) -> Report:

@@ -8,10 +8,11 @@ from typing import Literal
 
 import duckdb
 
-from powerstage.contract import Dataset, front_matter
+from powerstage.contract import Dataset, default, front_matter
 from powerstage.engine import connect, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer.ahead import write_ahead
+from powerstage.producer.export import CONTRACT
 from powerstage.producer.parquet import write_parquet
 from powerstage.producer.source import Source
 from powerstage.store import local_folder
@@ -59,6 +60,9 @@ def write_export(
             )
             for path in paths:
                 path.unlink()
+    if contract.sha256 != default().sha256:
+        # Without it, whoever reads the export would take it for one of the default contract.
+        (folder / CONTRACT).write_bytes(contract.text.encode())
     # The README comes last: an export without it was cut off.
     (folder / "README.md").write_text(readme, encoding="utf-8")
 

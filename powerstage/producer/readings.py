@@ -38,8 +38,8 @@ class Readings:
             raise UsageError(
                 f"fuzz is {self.fuzz.total_seconds():g} s",
                 cause=f"the contract lets readings start at most {jitter.total_seconds():g} s late",
-                fix="--fuzz is a whole number of seconds up to that; the contract's rule"
-                " 'readings' allows more with jitterSeconds",
+                fix="--fuzz is a whole number of seconds up to that; jitterSeconds of the rule"
+                " 'readings' allows more (powerstage contract show --text: a contract to edit)",
             )
         roles, telemetry = self.contract.roles, self.contract.telemetry
         for measure in self.contract.measures:

@@ -47,7 +47,8 @@ def test_an_export_that_is_published_gives_what_was_made(
     clocks_change = START.replace(day=1)
     source = synthesise(edited(half_days, *changes), devices=3, start=clocks_change)
     write_export(source, tmp_path / "export", form)
-    export = open_export(tmp_path / "export", source.contract)
+    export = open_export(tmp_path / "export")
+    assert export.contract.sha256 == source.contract.sha256
     assert check_export(export, checker).findings == ()
     store = MemoryStore()
     with ExportSource(export) as taken_in:
@@ -62,6 +63,8 @@ def test_an_export_has_a_file_per_day(half_days: Contract, tmp_path: Path, form:
     write_export(source, tmp_path, form)
     assert {path.name for path in tmp_path.iterdir()} == {
         "README.md",
+        # It is not the default contract's.
+        "contract.odcs.yaml",
         f"inventory.{form}",
         *(f"data-2026-11-0{day}.{form}" for day in (2, 3, 4)),
     }
@@ -71,6 +74,7 @@ def test_an_export_says_what_was_agreed(half_days: Contract, tmp_path: Path) -> 
     """Its README carries customer and interval in the old form; nothing more is needed."""
     contract = edited(half_days, ("tenant: unassigned", "tenant: '0042'"))
     write_export(synthesise(contract, devices=2, start=START), tmp_path, "csv")
+    (tmp_path / "contract.odcs.yaml").unlink()
     found = open_export(tmp_path).contract
     assert (found.tenant, found.purpose) == ("0042", contract.purpose)
     assert found.delivery_interval == contract.delivery_interval

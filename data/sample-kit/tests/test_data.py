@@ -1,8 +1,4 @@
-"""The data unit tests of the contract; they need duckdb and pytest, and nothing else.
-
-checks.json has them as SQL. The columns of all files come first; then a view "delivered" shows the
-rows, "reading" adds their places on the grid of devices and intervals, and one scan counts.
-"""
+"""The data unit tests of the contract, for duckdb and pytest alone; checks.json has the SQL."""
 
 import csv
 import glob
@@ -86,6 +82,7 @@ def judge(where: str, kind: str, files: Files, inventory: Files, period: str = "
         outcomes.append(tell(where, check, len(rows), len(files), rows))
     if any(failed for _, failed, _ in outcomes):
         return outcomes
+    # One view shows the rows, another adds their places on the grid, and one scan counts.
     delivered = " UNION ALL ".join(f"SELECT {plan['delivered']} {reader(path)}" for path in files)
     devices = " UNION ALL BY NAME ".join(reader(path) for path in inventory)
     try:
