@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ def python_with(folder: Path, duckdb: str) -> Path:
         wanted = [f"duckdb=={duckdb}", f"pytest=={pytest.__version__}"]
         pip = [str(made / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", "-q", *wanted], check=True, capture_output=True)
-        # Only now does it exist: an installation that was cut off is never found.
-        made.rename(place)
+        # Only now does it exist: an installation that was cut off is never found. Another
+        # process may have been faster.
+        with suppress(OSError):
+            made.rename(place)
     return place / "bin" / "python"

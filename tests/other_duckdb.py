@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,9 @@ def install(cache: Path) -> Path:
             ],
             check=True,
         )
-        part.rename(folder)
+        # Another process may have been faster.
+        with suppress(OSError):
+            part.rename(folder)
     return folder
 
 
