@@ -29,9 +29,13 @@ from powerstage.producer.ahead import write_ahead
 
 DEVICES = 20_000
 INTERVAL_SECONDS = 300
+DAYS = 3
 ROUNDS = 3
 MANY_READINGS = 100_000_000
-_COPY = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 491520)"
+_COPY = (
+    "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false,"
+    " ROW_GROUP_SIZE 491520)"
+)
 
 
 def table(rounds: int = ROUNDS, devices: int = DEVICES) -> Iterator[str]:
