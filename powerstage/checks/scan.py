@@ -141,8 +141,8 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     # Every check of the scan but that of the grid counts rows; one is always there.
     promised = _count_promised(connection, job, rows=counts[0][1])
     return [
-        _counted(connection, scanned, failed, total)
-        for scanned, (failed, total) in zip(
+        _counted(connection, scanned, counted)
+        for scanned, counted in zip(
             (plan["rows_check"], *plan["scan_checks"]), (promised, *counts), strict=True
         )
     ]
@@ -160,8 +160,11 @@ def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: in
 
 
 def _counted(
-    connection: duckdb.DuckDBPyConnection, scanned: Job, failed: int, total: int
+    connection: duckdb.DuckDBPyConnection, scanned: Job, counted: list[int] | None
 ) -> Outcome:
+    if counted is None:
+        ((counted,),) = connection.execute(scanned["recount"]).fetchall()
+    failed, total = counted
     if failed <= total * scanned["share_max"]:
         return _outcome(scanned["check"], failed=0, total=total)
     found = connection.execute(scanned["samples"]).fetchall()

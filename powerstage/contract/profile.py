@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo
 
 from powerstage.contract.layout import LAYOUT, check_name
 from powerstage.contract.model import Contract, Dataset, ExportFiles, Site
-from powerstage.contract.profile_rules import Rules, check_rules, read_rules
+from powerstage.contract.profile_rules import (
+    InventoryRules,
+    Rules,
+    check_rules,
+    read_inventory_rules,
+    read_rules,
+)
 from powerstage.contract.profile_schema import read_dataset, read_reference
 from powerstage.contract.yaml_tree import Mapping, Reader, Tree
 from powerstage.errors import RecordError
@@ -48,7 +54,7 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
     description = reader.mapping(
         top.get("description"), "description", optional="purpose usage limitations"
     ).values
-    datasets, rules = _schema(reader, top.get("schema"))
+    datasets, rules, inventory_rules = _schema(reader, top.get("schema"))
     custom = _custom(reader, top.get("customProperties"))
     terms = _terms(reader, top.get("slaProperties"))
     site_column, sites = _sites(reader, custom.get("sites"))
@@ -56,7 +62,9 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
     if inventory is None or telemetry is None or rules is None:
         return None
     reference, device = read_reference(reader, telemetry[1], inventory[0])
-    zone = check_rules(reader, rules, telemetry[0], telemetry[1], terms.get("frequency"))
+    zone = check_rules(
+        reader, rules, telemetry[0], telemetry[1], inventory[0], terms.get("frequency")
+    )
     _check_site_column(reader, custom.get("sites"), site_column, inventory[0])
     return Contract(
         name=_key_name(reader, top.get("name"), "name"),
@@ -73,7 +81,10 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         period_rule=rules.period,
         completeness=rules.completeness,
         completeness_rule=rules.complete,
+        curves=rules.curves,
+        service=inventory_rules.service,
         sites=sites,
+        sites_rule=inventory_rules.sites,
         timezone=zone,
         delivery_interval=terms.get("frequency", timedelta(hours=1)),
         lateness=terms.get("latency", timedelta()),
@@ -87,9 +98,9 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
 
 def _schema(
     reader: Reader, tree: Tree | None
-) -> tuple[dict[str, tuple[Dataset, Mapping]], Rules | None]:
+) -> tuple[dict[str, tuple[Dataset, Mapping]], Rules | None, InventoryRules]:
     datasets: dict[str, tuple[Dataset, Mapping]] = {}
-    rules = None
+    rules, inventory_rules = None, InventoryRules()
     for item in reader.items(tree, "schema"):
         read = read_dataset(reader, item)
         if read is None:
@@ -101,12 +112,12 @@ def _schema(
         quality = mapping.values.get("quality")
         if dataset.name == "telemetry":
             rules = read_rules(reader, quality, mapping.line)
-        elif quality is not None:
-            reader.complain(quality.line, "rules of quality stand under telemetry")
+        else:
+            inventory_rules = read_inventory_rules(reader, quality, dataset)
     for name in ("inventory", "telemetry"):
         if name not in datasets and tree is not None:
             reader.complain(tree.line, f"schema lacks the dataset {name!r}")
-    return datasets, rules
+    return datasets, rules, inventory_rules
 
 
 def _custom(reader: Reader, tree: Tree | None) -> dict[str, Tree]:
