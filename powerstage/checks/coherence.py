@@ -16,6 +16,7 @@ from powerstage.engine import sql_double, sql_file, sql_name
 
 _PACKAGE: Final = "powerstage.checks"
 _UNIT_WATTS: Final = {"W": 1.0, "kW": 1000.0}
+_DIGITS: Final = {"W": 1, "kW": 4}
 _STEP_PERCENT: Final = 10
 
 
@@ -37,39 +38,45 @@ def coherence(contract: Contract, curves: Curves) -> Coherence:
     """The check of a contract that agrees on curves."""
     names = [measure.name for measure in contract.measures]
     load, power = (names.index(name) for name in (curves.load, curves.power))
-    parts = {
-        "load": load,
-        "power": power,
-        "value": sql_name(contract.roles.value),
-        "distance": f"getvariable('slots') * ({power - load})",
-    }
+    is_load_first = curves.load < curves.power
     in_order = sorted(names)
+    value, distance = sql_name(contract.roles.value), f"getvariable('slots') * ({power - load})"
+    # What stands before a pair's second row is its first.
+    pair, here = (
+        (("before", "value"), f'"grid:measure" = {power} AND "grid:position" - {distance}')
+        if is_load_first
+        else (("value", "before"), f'"grid:measure" = {load} AND "grid:position" + {distance}')
+    )
+    is_pair = f"{here} = before_position"
+    on_grid = '"grid:position" IS NOT NULL AND "grid:measure"'
+    filters = {
+        "pairs": is_pair,
+        # An AND would look up curves for all rows.
+        "off": f"CASE WHEN {is_pair} THEN {_is_off(contract, curves, *pair)} END",
+        "loads": f"{on_grid} = {load}",
+        "powers": f"{on_grid} = {power}",
+    }
+    pairs = sql_file(_PACKAGE, "pair.sql", load=load, power=power, value=value, distance=distance)
     apart = abs(in_order.index(curves.load) - in_order.index(curves.power))
-    neighbours = _judged(contract, curves, sql_file(_PACKAGE, "neighbour.sql", apart=apart, **parts))
-    pairs = _judged(contract, curves, sql_file(_PACKAGE, "pair.sql", **parts))
-    on_grid = 'FILTER (WHERE "grid:position" IS NOT NULL AND "grid:measure" = {})'
     return Coherence(
         check=_check(contract, curves, pairs),
-        prepare=f"SET VARIABLE curve = {_points(curves)}",
-        source=f"({neighbours})",
-        sums={
-            "pairs": 'count("pair:here")',
-            "off": 'count(*) FILTER (WHERE "pair:is_off")',
-            "loads": f"count(*) {on_grid.format(load)}",
-            "powers": f"count(*) {on_grid.format(power)}",
-        },
+        prepare=f"SET VARIABLE curve = {_lines(contract, curves)}",
+        source=f"({sql_file(_PACKAGE, 'neighbour.sql', value=value, apart=apart)})",
+        sums={name: f"count(*) FILTER (WHERE {sql})" for name, sql in filters.items()},
     )
 
 
 def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:
     roles = contract.roles
+    is_off = _is_off(contract, curves, '"pair:load"', '"pair:power"')
+    low, high = (_limit(name, '"pair:load"') for name in ("low", "high"))
+    unit = contract.measure(curves.power).unit
     shown = {name: sql_name(name) for name in contract.telemetry.key}
     shown |= {
         roles.value: sql_name(roles.value),
         curves.load: '"pair:load"',
-        "curve": "printf('%.1f W', \"pair:watts\")",
+        "expected": f"printf('%.{_DIGITS[unit]}f..%.{_DIGITS[unit]}f {unit}', {low}, {high})",
     }
-    off = f'FROM ({pairs}) WHERE "pair:is_off"'
     return ScanCheck(
         check=Check(
             id=f"{roles.value}.on_curve",
@@ -79,16 +86,17 @@ def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:
             severity=curves.rule.severity,
             at=contract.at(curves.rule),
             sql='SELECT * FROM reading WHERE "grid:position" IN'
-            f' (SELECT "grid:position" {off})',
+            f' (SELECT "grid:position" FROM ({pairs}) WHERE {is_off})',
             counts="intervals of a device",
         ),
         count="CASE WHEN pairs = least(loads, powers) AND present = distinct_"
         " THEN [off, pairs] END",
-        recount=f'SELECT [count(*) FILTER (WHERE "pair:is_off"), count(*)] FROM ({pairs})',
+        recount=f"SELECT [count(*) FILTER (WHERE {is_off}), count(*)] FROM ({pairs})",
         samples=sql_file(
             _PACKAGE,
             "off_curve.sql",
             pairs=pairs,
+            is_off=is_off,
             file=FILE,
             row=ROW,
             shown=texts(shown),
@@ -97,33 +105,46 @@ def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:
     )
 
 
-def _judged(contract: Contract, curves: Curves, pairs: str) -> str:
-    load, power = contract.measure(curves.load), contract.measure(curves.power)
-    return sql_file(
-        _PACKAGE,
-        "judged_pair.sql",
-        pairs=pairs,
-        load_min=sql_double(max(load.minimum, 0.0)),
-        load_max=sql_double(min(load.maximum, 100.0)),
-        power_min=sql_double(power.minimum),
-        power_max=sql_double(power.maximum),
-        unit_watts=sql_double(_UNIT_WATTS[power.unit]),
-        tolerance_ratio=sql_double(curves.tolerance_ratio),
-    )
+def _is_off(contract: Contract, curves: Curves, load: str, power: str) -> str:
+    """SQL for whether a power does not go with a load.
+
+    What is out of the range of its measure is for another check to tell.
+    """
+    ranges = []
+    for sql, name in ((load, curves.load), (power, curves.power)):
+        measure = contract.measure(name)
+        least, most = measure.minimum, measure.maximum
+        if name == curves.load:
+            least, most = max(least, 0.0), min(most, 100.0)
+        ranges.append(f"{sql} BETWEEN {sql_double(least)} AND {sql_double(most)}")
+    low, high = (_limit(name, load) for name in ("low", "high"))
+    return f"{' AND '.join(ranges)} AND {power} NOT BETWEEN {low} AND {high}"
 
 
-def _points(curves: Curves) -> str:
-    """The points of all curves, each with the line from there to the next: a list of structs."""
-    points = []
+def _limit(name: str, load: str) -> str:
+    """SQL for the least or the most power at a load; null where the model has no curve."""
+    # Not every load is one that fits: NaN and what is out of range give null.
+    point = f'"grid:curve" + TRY_CAST(floor({load} / {_STEP_PERCENT}) AS INTEGER)'
+    lines = "getvariable('curve')"
+    return f"({lines}.{name}[{point}] + {lines}.{name}_rise[{point}] * {load})"
+
+
+def _lines(contract: Contract, curves: Curves) -> str:
+    """The lines of least and of most power from each point of all curves to the next.
+
+    A struct of lists: power at no load if the line went there, and power per percent.
+    """
+    unit_watts = _UNIT_WATTS[contract.measure(curves.power).unit]
+    lines: dict[str, list[str]] = {}
     for curve in curves.curves:
         nexts = [*curve.watts[1:], curve.watts[-1]]
         for index, (watts, following) in enumerate(zip(curve.watts, nexts, strict=True)):
             rise = (following - watts) / _STEP_PERCENT
-            numbers = {
-                "watts": watts - rise * _STEP_PERCENT * index,
-                "rise": rise,
-                "tolerance": curve.tolerance_watts,
-            }
-            entries = (f"'{name}': {sql_double(number)}" for name, number in numbers.items())
-            points.append(f"{{{', '.join(entries)}}}")
-    return f"[{', '.join(points)}]"
+            origin = watts - rise * _STEP_PERCENT * index
+            for name, sign in (("low", -1), ("high", 1)):
+                ratio = (1 + sign * curves.tolerance_ratio) / unit_watts
+                tolerance = sign * curve.tolerance_watts / unit_watts
+                lines.setdefault(name, []).append(sql_double(origin * ratio + tolerance))
+                lines.setdefault(f"{name}_rise", []).append(sql_double(rise * ratio))
+    entries = (f"'{name}': [{', '.join(numbers)}]" for name, numbers in lines.items())
+    return f"{{{', '.join(entries)}}}"

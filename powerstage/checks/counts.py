@@ -108,9 +108,7 @@ def row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) 
     )
 
 
-def key_checks(
-    contract: Contract, dataset: Dataset, source: str
-) -> tuple[ScanCheck, ScanCheck]:
+def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanCheck, ScanCheck]:
     """Whether a key stands twice, and whether the rows of one that does say the same."""
     unique = _unique_columns(contract, dataset)
     shared = ", ".join(

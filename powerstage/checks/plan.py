@@ -39,9 +39,7 @@ from powerstage.engine import sql_file, sql_name, sql_text
 # One bit each: 256 MiB of bitmap.
 POSITIONS_MAX: Final = 2**31
 
-_NO_DEVICE: Final = (
-    'SELECT NULL::VARCHAR AS "grid:name", NULL::BIGINT AS "grid:device" WHERE false'
-)
+_NO_DEVICE: Final = 'SELECT NULL::VARCHAR AS "grid:name", NULL::BIGINT AS "grid:device" WHERE false'
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
 _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
 

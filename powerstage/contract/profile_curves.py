@@ -54,7 +54,9 @@ def check_curves(
 
 def _curve(reader: Reader, item: Tree) -> Curve:
     entry = reader.mapping(item, "a curve", required="models watts toleranceWatts").values
-    models = [reader.text(model, "a model") for model in reader.items(entry.get("models"), "models")]
+    models = [
+        reader.text(model, "a model") for model in reader.items(entry.get("models"), "models")
+    ]
     points = reader.items(entry.get("watts"), "watts")
     watts = [reader.number(point, "watts", 0.0) or 0.0 for point in points]
     if "models" in entry and not models:

@@ -88,9 +88,7 @@ def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
     )
 
 
-def read_inventory_rules(
-    reader: Reader, tree: Tree | None, inventory: Dataset
-) -> InventoryRules:
+def read_inventory_rules(reader: Reader, tree: Tree | None, inventory: Dataset) -> InventoryRules:
     """The rules under ``quality`` of the inventory, of which none is needed."""
     found = _found(reader, tree, _INVENTORY)
     service = None
@@ -165,9 +163,7 @@ def _found(
     return found
 
 
-def _rule(
-    reader: Reader, tree: Tree, known: _Keys
-) -> tuple[str, Rule, dict[str, Tree]] | None:
+def _rule(reader: Reader, tree: Tree, known: _Keys) -> tuple[str, Rule, dict[str, Tree]] | None:
     entry = reader.mapping(
         tree,
         "a rule of quality",

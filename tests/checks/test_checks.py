@@ -93,7 +93,7 @@ def test_each_defect_is_seen_by_its_checks_alone(desk: Desk, query: str, ids: se
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
-        ("SELECT * REPLACE (lower(location) AS location) FROM clean", {"location.pattern"}),
+        ("SELECT * REPLACE (lower(location) AS location) FROM clean", {"location.pattern", "location.agreed"}),
         ("SELECT * REPLACE ('short' AS sn) FROM clean",
          {"sn.pattern", "key.unique", "key.agrees"}),
         ("SELECT * REPLACE ('ND-09' AS location) FROM clean", {"location.agreed"}),
@@ -141,8 +141,10 @@ def test_a_silent_device_is_named_with_its_intervals(
         synthesise(contract, devices=3, start=source.periods()[0], seed=1), checker, tmp_path
     )
     desk.spoil("SELECT * FROM clean WHERE sn <> (SELECT min(sn) FROM clean)")
-    (finding,) = desk.check().findings
-    assert (finding.failed, finding.total) == (24, 72)
+    finding, silent = desk.check().findings
+    assert (finding.check.id, finding.failed, finding.total) == ("grid.complete", 24, 72)
+    assert (silent.check.id, silent.failed, silent.total) == ("device.silent", 1, 3)
+    assert dict(silent.samples[0].values)["sn"] == dict(finding.samples[0].values)["device"]
     runs = [dict(sample.values) for sample in finding.samples]
     assert [(run["measure"], run["missing"]) for run in runs] == [
         ("server cpu utilization", "12"),
