@@ -12,7 +12,7 @@ from powerstage.checks.counts import SAMPLES_MAX, ScanCheck, texts
 from powerstage.checks.result import Check
 from powerstage.checks.rules import FILE, ROW
 from powerstage.contract.model import Contract, Curves
-from powerstage.engine import sql_double, sql_file, sql_name
+from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 
 _PACKAGE: Final = "powerstage.checks"
 _UNIT_WATTS: Final = {"W": 1.0, "kW": 1000.0}
@@ -24,31 +24,28 @@ _STEP_PERCENT: Final = 10
 class Coherence:
     """The check, with what it adds to the scan.
 
-    ``prepare`` is a statement; ``source`` is what the scan reads in place of the view ``reading``:
-    its grid columns and no others, with ``sums`` to be formed over it.
+    ``prepare`` is a statement; ``sums`` are to be formed over the view ``neighbour``.
     """
 
     check: ScanCheck
     prepare: str
-    source: str
     sums: dict[str, str]
 
 
 def coherence(contract: Contract, curves: Curves) -> Coherence:
     """The check of a contract that agrees on curves."""
-    names = [measure.name for measure in contract.measures]
+    names, roles = [measure.name for measure in contract.measures], contract.roles
     load, power = (names.index(name) for name in (curves.load, curves.power))
-    is_load_first = curves.load < curves.power
-    in_order = sorted(names)
-    value, distance = sql_name(contract.roles.value), f"getvariable('slots') * ({power - load})"
+    value = sql_name(roles.value)
     # What stands before a pair's second row is its first.
-    pair, here = (
-        (("before", "value"), f'"grid:measure" = {power} AND "grid:position" - {distance}')
-        if is_load_first
-        else (("value", "before"), f'"grid:measure" = {load} AND "grid:position" + {distance}')
-    )
-    is_pair = f"{here} = before_position"
+    first, second = _in_order(curves)
+    pair = ('"before:value"', value) if first == curves.load else (value, '"before:value"')
     on_grid = '"grid:position" IS NOT NULL AND "grid:measure"'
+    is_pair = (
+        f'{on_grid} = {names.index(second)} AND "before:is_first"'
+        f' AND "before:device" = {sql_name(roles.device)}'
+        f' AND "before:stamp" = {sql_name(roles.stamp)}'
+    )
     filters = {
         "pairs": is_pair,
         # An AND would look up curves for all rows.
@@ -56,14 +53,34 @@ def coherence(contract: Contract, curves: Curves) -> Coherence:
         "loads": f"{on_grid} = {load}",
         "powers": f"{on_grid} = {power}",
     }
+    distance = f"getvariable('slots') * ({power - load})"
     pairs = sql_file(_PACKAGE, "pair.sql", load=load, power=power, value=value, distance=distance)
-    apart = abs(in_order.index(curves.load) - in_order.index(curves.power))
     return Coherence(
         check=_check(contract, curves, pairs),
         prepare=f"SET VARIABLE curve = {_lines(contract, curves)}",
-        source=f"({sql_file(_PACKAGE, 'neighbour.sql', value=value, apart=apart)})",
         sums={name: f"count(*) FILTER (WHERE {sql})" for name, sql in filters.items()},
     )
+
+
+def neighbours(contract: Contract, curves: Curves) -> str:
+    """SQL for the rows of ``delivered``, each with the one that may be the other of a pair."""
+    roles = contract.roles
+    first, second = _in_order(curves)
+    names = sorted(measure.name for measure in contract.measures)
+    return sql_file(
+        _PACKAGE,
+        "neighbour.sql",
+        apart=names.index(second) - names.index(first),
+        first=sql_text(first),
+        **{
+            part: sql_name(getattr(roles, part)) for part in ("device", "stamp", "measure", "value")
+        },
+    )
+
+
+def _in_order(curves: Curves) -> list[str]:
+    """Load and power, as files that are sorted by their key have them."""
+    return sorted((curves.load, curves.power))
 
 
 def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:

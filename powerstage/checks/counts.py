@@ -50,7 +50,7 @@ class ScanCheck:
 
 
 def label(name: str) -> str:
-    """What people call a column of ours; a CSV's own text stands in for a value that it is none of."""
+    """What people call a column; a CSV's own text stands in for a value that it is none of."""
     if name.startswith(LISTED_PREFIX):
         return f"inventory {name.removeprefix(LISTED_PREFIX)}"
     return name.removeprefix(RAW_PREFIX)
@@ -63,7 +63,7 @@ def broken_rows(rules: Sequence[RowRule]) -> str:
 
 
 def sums(contract: Contract, dataset: Dataset, *, on_grid: bool) -> dict[str, str]:
-    """What is counted over all rows, by names: keys, where there is a grid by their places there."""
+    """What is counted over all rows, by names: keys, on a grid by their places there."""
     return {"rows": "count(*)"} | (
         _ON_GRID if on_grid else _distinct(_unique_columns(contract, dataset))
     )

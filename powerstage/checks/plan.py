@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from powerstage.checks.coherence import coherence
+from powerstage.checks.coherence import coherence, neighbours
 from powerstage.checks.counts import (
     ScanCheck,
     broken_rows,
@@ -128,7 +128,7 @@ def compile_plan(
     if on_grid and contract.curves is not None:
         coherent = coherence(contract, contract.curves)
         checks.append(coherent.check)
-        counted, whole = counted | coherent.sums, coherent.source
+        counted, whole = counted | coherent.sums, "neighbour"
         prepare = (*prepare, coherent.prepare)
     checks += key_checks(contract, columns, source)
     if on_grid:
@@ -208,19 +208,20 @@ def _prepare(
         f"WHEN {sql_text(measure.name)} THEN {index}"
         for index, measure in enumerate(contract.measures)
     )
-    reading = sql_file(
-        "powerstage.checks",
-        "reading.sql",
-        measures=measures,
-        measure_count=len(contract.measures),
-        device=sql_name(roles.device),
-        measure=sql_name(roles.measure),
-        stamp=stamp,
-        start_us=start,
-        late_us=late_us(roles),
-        jitter_us=microseconds(roles.jitter),
-        interval_us=interval_us,
-    )
+    parts = {
+        "measures": measures,
+        "measure_count": len(contract.measures),
+        "device": sql_name(roles.device),
+        "measure": sql_name(roles.measure),
+        "stamp": stamp,
+        "start_us": start,
+        "late_us": late_us(roles),
+        "jitter_us": microseconds(roles.jitter),
+        "interval_us": interval_us,
+    }
+    views = {"reading": "delivered"}
+    if with_inventory and contract.curves is not None:
+        views["neighbour"] = f"({neighbours(contract, contract.curves)})"
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
@@ -228,7 +229,11 @@ def _prepare(
         f"CREATE TEMP TABLE device AS {devices}",
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
         f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
-        f"CREATE TEMP VIEW reading AS {reading}",
+        *(
+            f"CREATE TEMP VIEW {name} AS"
+            f" {sql_file('powerstage.checks', 'reading.sql', delivered=source, **parts)}"
+            for name, source in views.items()
+        ),
     )
 
 

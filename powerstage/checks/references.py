@@ -1,6 +1,6 @@
-"""Rules between readings and the inventory that they refer to, and between that and the contract.
+"""Rules between readings and their inventory, and between that and the contract.
 
-A table ``device`` says what the inventory says of each device, once: where its rows differ, nothing.
+A table ``device`` says once what the inventory says of each device: nothing where its rows differ.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def site_rules(contract: Contract) -> list[RowRule]:
 
 
 def reference_rules(contract: Contract) -> list[RowRule]:
-    """What the inventory says of a reading's device: that it is there, what it is, that it serves."""
+    """What the inventory says of a device: that it is there, what it is, when it serves."""
     device = contract.roles.device
     in_inventory = RowRule(
         id=f"{device}.in_inventory",

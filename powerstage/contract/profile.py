@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from powerstage.contract.layout import LAYOUT, check_name
 from powerstage.contract.model import Contract, Dataset, ExportFiles, Site
+from powerstage.contract.profile_curves import check_curves
 from powerstage.contract.profile_rules import (
     InventoryRules,
     Rules,
@@ -62,9 +63,9 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
     if inventory is None or telemetry is None or rules is None:
         return None
     reference, device = read_reference(reader, telemetry[1], inventory[0])
-    zone = check_rules(
-        reader, rules, telemetry[0], telemetry[1], inventory[0], terms.get("frequency")
-    )
+    zone = check_rules(reader, rules, telemetry[0], telemetry[1], terms.get("frequency"))
+    if rules.curves is not None:
+        check_curves(reader, rules.curves, rules.measures, inventory[0])
     _check_site_column(reader, custom.get("sites"), site_column, inventory[0])
     return Contract(
         name=_key_name(reader, top.get("name"), "name"),

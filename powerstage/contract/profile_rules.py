@@ -14,7 +14,7 @@ from powerstage.contract.model import (
     Rule,
     Service,
 )
-from powerstage.contract.profile_curves import check_curves, read_curves
+from powerstage.contract.profile_curves import read_curves
 from powerstage.contract.profile_schema import read_severity
 from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 
@@ -109,7 +109,6 @@ def check_rules(
     rules: Rules,
     telemetry: Dataset,
     tree: Mapping,
-    inventory: Dataset,
     delivery_interval: timedelta | None,
 ) -> str:
     """What the rules promise of the columns and intervals; returns the zone of bare stamps."""
@@ -131,8 +130,6 @@ def check_rules(
                 column.rule.line,
                 f"enum of {column.name!r} and the {role}s of the rule 'measures' differ",
             )
-    if rules.curves is not None:
-        check_curves(reader, rules.curves, rules.measures, inventory)
     return _zone(reader, tree, {roles.stamp, roles.end})
 
 

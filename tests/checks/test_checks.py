@@ -93,7 +93,8 @@ def test_each_defect_is_seen_by_its_checks_alone(desk: Desk, query: str, ids: se
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
-        ("SELECT * REPLACE (lower(location) AS location) FROM clean", {"location.pattern", "location.agreed"}),
+        ("SELECT * REPLACE (lower(location) AS location) FROM clean",
+         {"location.pattern", "location.agreed"}),
         ("SELECT * REPLACE ('short' AS sn) FROM clean",
          {"sn.pattern", "key.unique", "key.agrees"}),
         ("SELECT * REPLACE ('ND-09' AS location) FROM clean", {"location.agreed"}),

@@ -1,10 +1,10 @@
--- Every reading with the one that stands $apart rows before it: in files that are sorted by their key,
--- where that is of the same device and interval, these two are its load and its power.
+-- Every row with what stands $apart rows before it: in files that are sorted by their key, where that is
+-- of the same device and interval, these two are its load and its power. Below any join, where DuckDB
+-- streams.
 SELECT
-    "grid:measure",
-    "grid:curve",
-    "grid:position",
-    $value AS value,
-    lag("grid:position", $apart) OVER () AS before_position,
-    lag($value, $apart) OVER () AS before
-FROM reading
+    *,
+    lag($device, $apart) OVER () AS "before:device",
+    lag($stamp, $apart) OVER () AS "before:stamp",
+    lag($measure = $first, $apart) OVER () AS "before:is_first",
+    lag($value, $apart) OVER () AS "before:value"
+FROM delivered

@@ -17,6 +17,6 @@ FROM (
             AND $late_us <= $jitter_us
         THEN ($start_us - getvariable('window_start')) // $interval_us
         END AS "grid:slot"
-    FROM delivered
+    FROM $delivered AS delivered
     LEFT JOIN device ON delivered.$device = device."grid:name"
 )
