@@ -14,7 +14,7 @@ from tests.producer.mock import MORE_MEASURES, seconds
 
 ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
 KILOWATTS = (
-    ("unit: W\n              minimum: 0\n              maximum: 2000", 
+    ("unit: W\n              minimum: 0\n              maximum: 2000",
      "unit: kW\n              minimum: 0\n              maximum: 2"),
     ("- value: W\n", "- value: kW\n"),
 )  # fmt: skip

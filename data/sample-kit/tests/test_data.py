@@ -82,7 +82,6 @@ def judge(where: str, kind: str, files: Files, inventory: Files, period: str = "
         outcomes.append(tell(where, check, len(rows), len(files), rows))
     if any(failed for _, failed, _ in outcomes):
         return outcomes
-    # One view shows the rows, another adds their places on the grid, and one scan counts.
     delivered = " UNION ALL ".join(f"SELECT {plan['delivered']} {reader(path)}" for path in files)
     devices = " UNION ALL BY NAME ".join(reader(path) for path in inventory)
     try:
@@ -93,7 +92,8 @@ def judge(where: str, kind: str, files: Files, inventory: Files, period: str = "
                     sql.replace("{delivered}", delivered).replace("{inventory}", devices)
                 )
             (counts,) = engine.execute(plan["scan"]).fetchall()
-            for scanned, (failed, total) in zip(plan["scan_checks"], counts, strict=True):
+            for scanned, counted in zip(plan["scan_checks"], counts, strict=True):
+                failed, total = counted or engine.execute(scanned["recount"]).fetchall()[0][0]
                 is_wrong = failed > total * scanned["share_max"]
                 rows = engine.execute(scanned["samples"]).fetchall() if is_wrong else []
                 outcomes.append(tell(where, scanned["check"], failed * is_wrong, total, rows))
