@@ -72,7 +72,17 @@ class Checker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker."""
         self._drop()
+
+    def kill(self) -> None:
+        """Make the job that another thread waits for end at once, with a ``WorkerError``."""
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
 
     def check(
         self,
@@ -221,8 +231,12 @@ class _Worker:
             return f"reading it kills the reader (signal {signal.Signals(-code).name})"
         return "reading it takes more memory than any honest file"
 
+    def kill(self) -> None:
+        """End the process; who waits for its answer is told."""
+        self._process.kill()
+
     def close(self) -> None:
-        """End the process."""
+        """End the process, and forget it."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 # What it was not told before it died, it need not be told.
