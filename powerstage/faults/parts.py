@@ -1,6 +1,8 @@
 """What a fault must know of a contract: its columns by their part, and why it may be no fault."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +10,8 @@ from powerstage.checks.rules import microseconds
 from powerstage.contract import Contract, Measure
 from powerstage.contract.model import Column
 from powerstage.engine import sql_name
+from powerstage.errors import UsageError
+from powerstage.producer.serials import serial_form
 
 _WATT: Final = "W"
 _PERCENT: Final = "%"
@@ -98,9 +102,14 @@ def needs_value(contract: Contract) -> str:
 
 
 def needs_pattern(contract: Contract) -> str:
-    """For a serial number of another form."""
+    """For a serial number of another form: one that ends with a space and a question mark."""
     pattern = listed_columns(contract)["device"].pattern
-    return "" if pattern else "it says nothing of the form of a serial number"
+    if not pattern:
+        return "it says nothing of the form of a serial number"
+    with suppress(UsageError):
+        if re.fullmatch(pattern, serial_form(pattern).example(0) + " ?"):
+            return "it lets a serial number end with a space and a question mark"
+    return ""
 
 
 def needs_start(contract: Contract) -> str:

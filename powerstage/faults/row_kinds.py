@@ -30,6 +30,11 @@ def _shift(microseconds: str) -> tuple[Change]:
     return _replace(start=f"$start + {later}", end=f"$end + {later}")
 
 
+def _misspelt(part: str, text: str) -> str:
+    """SQL for a text that is not agreed: with a stop where letters alone do not spoil it."""
+    return f"CASE WHEN ({text}) IN ($agreed_{part}) THEN ${part} || '.' ELSE {text} END"
+
+
 ROW_KINDS: Final = (
     Fault(
         name="dropped_reading",
@@ -133,10 +138,12 @@ KEY_KINDS: Final = (
         name="ghost_device",
         level="key",
         words="a device that the inventory lacks",
-        magnitude="X for the first character",
+        magnitude="X for the first character, or Y for an X",
         check="$device.in_inventory",
         target=_DEVICE,
-        effects=_replace(device="'X' || substr($device, 2)"),
+        effects=_replace(
+            device="CASE WHEN $device[1] = 'X' THEN 'Y' ELSE 'X' END || substr($device, 2)"
+        ),
     ),
     Fault(
         name="retired_device",
@@ -151,13 +158,15 @@ KEY_KINDS: Final = (
         name="lookalike_serial",
         level="key",
         words="a serial number that was typed in",
-        magnitude="O for the first 0, else I for the first 1, else small letters",
+        magnitude="O for the first 0, I for the first 1, small letters, large ones or a stop",
         check="$device.in_inventory",
         target=_DEVICE,
         effects=_replace(
             device="CASE WHEN contains($device, '0') THEN regexp_replace($device, '0', 'O')"
             " WHEN contains($device, '1') THEN regexp_replace($device, '1', 'I')"
-            " ELSE lower($device) END"
+            " WHEN $device <> lower($device) THEN lower($device)"
+            " WHEN $device <> upper($device) THEN upper($device)"
+            " ELSE $device || '.' END"
         ),
     ),
     Fault(
@@ -193,24 +202,30 @@ KEY_KINDS: Final = (
         name="misspelt_measure",
         level="key",
         words="a measure under a name that nobody agreed on",
-        magnitude="a capital letter",
+        magnitude="a capital letter, or a stop at its end",
         check="$measure_check",
         target=_READING,
         effects=_replace(
-            measure="CASE WHEN $measure = lower($measure)"
-            " THEN upper($measure[1]) || $measure[2:] ELSE lower($measure) END"
+            measure=_misspelt(
+                "measure",
+                "CASE WHEN $measure = lower($measure)"
+                " THEN upper($measure[1]) || $measure[2:] ELSE lower($measure) END",
+            )
         ),
     ),
     Fault(
         name="misspelt_source",
         level="key",
         words="a text that is none of those agreed",
-        magnitude="iLO for iLo: the last letter, small or large",
+        magnitude="iLO for iLo: the last letter, small or large, or a stop at its end",
         check="$source.allowed",
         target=_READING,
         effects=_replace(
-            source="$source[:-2] || CASE WHEN $source[-1] = lower($source[-1])"
-            " THEN upper($source[-1]) ELSE lower($source[-1]) END"
+            source=_misspelt(
+                "source",
+                "$source[:-2] || CASE WHEN $source[-1] = lower($source[-1])"
+                " THEN upper($source[-1]) ELSE lower($source[-1]) END",
+            )
         ),
         unless=(needs_column("source", "other column with a list of texts"),),
     ),

@@ -11,7 +11,7 @@ from powerstage.faults import PlannedFault, catalogue, plan_faults
 from powerstage.faults.fault import Level
 from powerstage.producer import synthesise
 from tests.conftest import clock
-from tests.contract.conftest import end_stamped, jittered
+from tests.contract.conftest import end_stamped, jittered, replaced
 from tests.faults.conftest import START, feed
 
 LEVELS: set[Level] = {"value", "row", "key", "timing", "column"}
@@ -72,6 +72,42 @@ def test_readings_that_may_be_taken_late(tmp_path: Path, levels: set[Level]) -> 
     names = seen_today(agreed, levels)
     assert "clock_skew" not in {fault.name for fault in catalogue(agreed)}
     assert played(agreed, tmp_path, names, fuzz_seconds=120) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        # A serial number that begins with X; texts whose letters are of one size alone.
+        (
+            [
+                ("^[0-9A-Z]{10}$", "^X[2-9]{6}$"),
+                ("- value: iLo", "- value: iLO 5"),
+                ("server power", "5v power"),
+            ],
+            ["ghost_device", "lookalike_serial", "misspelt_source", "misspelt_measure"],
+        ),
+        # Small letters without a 0 or a 1; a text that is agreed on with small and large ones.
+        (
+            [
+                ("^[0-9A-Z]{10}$", "^srv-[2-9]{6}$"),
+                ("- value: iLo", "- value: iLo\n          - value: iLO"),
+            ],
+            ["ghost_device", "lookalike_serial", "misspelt_source"],
+        ),
+    ],
+)
+def test_a_text_is_spoilt_whatever_was_agreed(
+    contract: Contract, tmp_path: Path, changes: list[tuple[str, str]], names: list[str]
+) -> None:
+    """A text that is spoilt by a letter is spoilt in another way where that letter is right."""
+    agreed = loads(replaced(contract.text, *changes), "agreed")
+    assert played(agreed, tmp_path, names) == set(names)
+
+
+def test_a_serial_number_that_may_end_in_anything_is_never_malformed(contract: Contract) -> None:
+    """A kind is none of a contract whose pattern allows what it would put in."""
+    agreed = loads(replaced(contract.text, ("^[0-9A-Z]{10}$", "^.{1,20}$")), "agreed")
+    assert "malformed_serial" not in {fault.name for fault in catalogue(agreed)}
 
 
 def test_another_reading_is_found_though_both_were_late() -> None:
