@@ -1,5 +1,7 @@
 """What a fault hits: devices, measures and intervals that the seed chooses where it is real."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,6 +21,7 @@ from powerstage.producer.parameters import SERVICE_DAYS
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DIGITS: Final = "0123456789"
+_CHARACTERS: Final = _DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _YEAR_MIN: Final = 1_970
 _IDLE_PER_MILLE: Final = 5
 
@@ -183,12 +186,13 @@ class Targets:
         return None
 
     def _free_device(self, fault: Fault, device: str, period: datetime) -> str:
-        """A serial number of the same form that the inventory does not list: other digits."""
+        """A serial number that the contract allows and the inventory does not list."""
         self._clean.show_inventory("inventory", period)
-        name = sql_name(self._contract.inventory_device)
-        for step in range(1, len(_DIGITS)):
-            free = device.translate(str.maketrans(_DIGITS, _DIGITS[step:] + _DIGITS[:step]))
-            if not self._clean.count(
+        column = self._contract.inventory.column(self._contract.inventory_device)
+        name = sql_name(column.name)
+        for free in _alike(device):
+            is_allowed = column.pattern is None or re.fullmatch(column.pattern, free)
+            if is_allowed and not self._clean.count(
                 f"SELECT count(*) FROM inventory WHERE {name} = {sql_text(free)}"
             ):
                 return free
@@ -237,3 +241,12 @@ class Targets:
                 fix="--faults: leave it out",
             )
         return min(watts.maximum, max(watts.minimum, float(round(curve[per_mille]))))
+
+
+def _alike(device: str) -> Iterator[str]:
+    """Texts of the form of a serial number: of other digits, else with another character."""
+    for step in range(1, len(_DIGITS)):
+        yield device.translate(str.maketrans(_DIGITS, _DIGITS[step:] + _DIGITS[:step]))
+    for place in reversed(range(len(device))):
+        for character in _CHARACTERS:
+            yield device[:place] + character + device[place + 1 :]

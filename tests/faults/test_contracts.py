@@ -1,5 +1,6 @@
 """Faults under other contracts than the default one: each is spoilt in its own words."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -102,6 +103,19 @@ def test_a_text_is_spoilt_whatever_was_agreed(
     """A text that is spoilt by a letter is spoilt in another way where that letter is right."""
     agreed = loads(replaced(contract.text, *changes), "agreed")
     assert played(agreed, tmp_path, names) == set(names)
+
+
+@pytest.mark.parametrize("pattern", ["^DC1-[0-9]{6}$", "^[A-Z]{8}$"])
+def test_a_device_that_comes_has_a_serial_number_of_the_form_agreed(
+    contract: Contract, pattern: str
+) -> None:
+    """It is one that the contract allows, where digits are a part of the form or there are none."""
+    agreed = loads(replaced(contract.text, ("^[0-9A-Z]{10}$", pattern)), "agreed")
+    source = synthesise(agreed, devices=8, start=START, days=1, seed=7)
+    for planned in plan_faults(source, ["device_joins", "absent_device"], seed=7):
+        (put,) = planned.puts
+        assert re.fullmatch(pattern, put)
+        assert put not in planned.devices
 
 
 def test_a_serial_number_that_may_end_in_anything_is_never_malformed(contract: Contract) -> None:
