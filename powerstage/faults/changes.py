@@ -139,7 +139,7 @@ class _Relation:
             f"({sql})::{self._type(name)} IS DISTINCT FROM clean.{sql_name(name)}"
             for name, sql in self._expressions(change).items()
         ]
-        return f"{hit} WHERE {' OR '.join(differ)}" if change.does == "replace" else hit
+        return f"{hit} WHERE {' OR '.join(differ) or 'false'}" if change.does == "replace" else hit
 
     def _type(self, name: str) -> str:
         return next(column.type for column in self.columns if column.name == name)

@@ -4,7 +4,14 @@ from datetime import timedelta
 from typing import Final
 
 from powerstage.faults.fault import Change, Effect, Fault, Level, Restate, Target, Whole
-from powerstage.faults.parts import needs_column, needs_load, needs_power, utilisation, within
+from powerstage.faults.parts import (
+    needs_column,
+    needs_load,
+    needs_model,
+    needs_power,
+    utilisation,
+    within,
+)
 
 _HOURS: Final = timedelta(hours=3)
 _NUMBER: Final = Change(does="replace", columns=(("value", "planned.number"),))
@@ -34,7 +41,7 @@ HARMLESS_KINDS: Final = (
         source="a quarter of servers: Koomey and Anthesis 2017",
         target=Target(devices="one", measures="each", detail="idle"),
         effects=(_NUMBER,),
-        unless=(needs_power, needs_load, within(0.5, utilisation)),
+        unless=(needs_power, needs_load, needs_model, within(0.5, utilisation)),
     ),
     Fault(
         name="full_load_hour",
@@ -45,7 +52,7 @@ HARMLESS_KINDS: Final = (
         evidence="harmless",
         target=Target(devices="one", measures="each", detail="full load"),
         effects=(_NUMBER,),
-        unless=(needs_power, needs_load, within(100, utilisation)),
+        unless=(needs_power, needs_load, needs_model, within(100, utilisation)),
     ),
     Fault(
         name="device_joins",

@@ -84,6 +84,12 @@ def needs_load(contract: Contract) -> str:
     return "" if utilisation(contract) else "it has no measure in %"
 
 
+def needs_model(contract: Contract) -> str:
+    """For the power that a model draws."""
+    known = {column.name for column in contract.inventory.columns}
+    return "" if known & {"model", "product_id"} else "its inventory has no column for a model"
+
+
 def needs_column(part: str, words: str) -> Callable[[Contract], str]:
     """For faults in a column that not every contract has."""
     return lambda contract: "" if part in columns(contract) else f"telemetry has no {words}"

@@ -233,14 +233,26 @@ class Targets:
         watts = power(self._contract)
         if watts is None or measure != watts.name:
             return per_mille / 10
-        name = self._clean.scalar(f"SELECT model FROM device WHERE device = {sql_text(device)}")
-        curve = next((model.watts for model in models() if model.name == name), None)
+        curve = self._curve(device, period)
         if curve is None:
             raise UsageError(
-                f"{fault.name} needs a model whose power is known, and {device} is a {name}",
+                f"{fault.name} needs a model whose power is known, and the inventory names none"
+                f" for {device}",
                 fix="--faults: leave it out",
             )
         return min(watts.maximum, max(watts.minimum, float(round(curve[per_mille]))))
+
+    def _curve(self, device: str, period: datetime) -> tuple[float, ...] | None:
+        """The watts of a device by its load, by what the inventory calls its model."""
+        self._clean.show_inventory("inventory", period)
+        name = sql_name(self._contract.inventory_device)
+        texts = self._clean.connection.execute(
+            f"SELECT * FROM inventory WHERE {name} = {sql_text(device)}"
+        ).fetchone()
+        known = {str(text) for text in texts or ()}
+        return next(
+            (model.watts for model in models() if {model.name, model.product_id} & known), None
+        )
 
 
 def _alike(device: str) -> Iterator[str]:

@@ -124,6 +124,25 @@ def test_a_serial_number_that_may_end_in_anything_is_never_malformed(contract: C
     assert "malformed_serial" not in {fault.name for fault in catalogue(agreed)}
 
 
+TEXTS = ["model", "product_id", "location"]
+
+
+@pytest.mark.parametrize("kept", [[], ["product_id"], ["product_id", "model"]])
+def test_readings_need_not_say_what_the_inventory_says(contract: Contract, kept: list[str]) -> None:
+    """Every kind is planned, whichever texts of the inventory a reading repeats, in any order."""
+    before, schema = contract.text.split("  - name: telemetry\n")
+    first, *texts = (schema.index(f"      - name: {name}\n") for name in [*TEXTS, "start_time"])
+    columns = dict(zip(TEXTS, map(slice, [first, *texts], texts), strict=False))
+    schema = schema[:first] + "".join(schema[columns[name]] for name in kept) + schema[texts[-1] :]
+    agreed = loads(f"{before}  - name: telemetry\n{schema}", "agreed")
+    source = synthesise(agreed, devices=8, start=START, days=1, seed=7)
+    names = ["comatose_server", "full_load_hour", "unknown_site"]
+    plan = plan_faults(source, names, seed=7)
+    watts = [float(planned.puts[-1]) for planned in plan[:2]]
+    assert 60 < watts[0] < watts[1]
+    assert plan[2].listed.changed == 1
+
+
 def test_another_reading_is_found_though_both_were_late() -> None:
     """The period before is replayed, and a value sticks, from interval to interval."""
     source = synthesise(
