@@ -133,9 +133,21 @@ def needs_punctual(later: timedelta) -> Callable[[Contract], str]:
     return reason
 
 
+def needs_steady(contract: Contract) -> str:
+    """For an interval of half the length: two late stamps must not make up for it."""
+    jitter, half = contract.roles.jitter, contract.roles.reading_interval / 2
+    return "" if 2 * jitter < half else f"it allows lengths that differ by {jitter}"
+
+
 def needs_sites(contract: Contract) -> str:
     """For a device that is told from another site."""
     return "" if len(contract.sites) > 1 else "it knows one site alone"
+
+
+def needs_all(contract: Contract) -> str:
+    """For a part of one device's readings left out, which is as small as a fleet is large."""
+    enough = contract.completeness
+    return "" if enough == 1 else f"{enough:.12g} of the readings are enough for it"
 
 
 def needs_complete(ratio: float) -> Callable[[Contract], str]:

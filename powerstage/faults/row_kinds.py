@@ -5,20 +5,18 @@ from typing import Final
 
 from powerstage.faults.fault import Change, Fault, Target, Whole
 from powerstage.faults.parts import (
+    needs_all,
     needs_column,
-    needs_complete,
     needs_punctual,
     needs_sites,
     needs_start,
+    needs_steady,
 )
 
-_HALF_DAY: Final = timedelta(hours=12)
 _READING: Final = Target(devices="one", measures="any", intervals="one")
 _DEVICE: Final = Target(devices="one")
 _DROP: Final = Change(does="drop")
 _REPEAT: Final = Change(does="repeat")
-# A part of one device's readings is too small for some contracts to care.
-_ALL_NEEDED: Final = (needs_complete(0.999),)
 
 
 def _replace(**columns: str) -> tuple[Change]:
@@ -44,7 +42,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=_READING,
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="dropped_measure",
@@ -54,7 +52,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=Target(devices="one", measures="any"),
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="silent_device",
@@ -64,7 +62,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=_DEVICE,
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="silent_for_hours",
@@ -74,7 +72,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=Target(devices="one", lasts=timedelta(hours=3)),
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="duplicate_reading",
@@ -250,7 +248,7 @@ TIMING_KINDS: Final = (
         check="reading.interval",
         target=_READING,
         effects=_replace(end="$end - to_microseconds($interval_us // 2)"),
-        unless=(needs_start, needs_punctual(_HALF_DAY)),
+        unless=(needs_start, needs_steady),
     ),
     Fault(
         name="clock_skew",

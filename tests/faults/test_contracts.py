@@ -12,7 +12,7 @@ from powerstage.faults import PlannedFault, catalogue, plan_faults
 from powerstage.faults.fault import Level
 from powerstage.producer import synthesise
 from tests.conftest import clock
-from tests.contract.conftest import end_stamped, jittered, replaced
+from tests.contract.conftest import end_stamped, jitter_of, jittered, replaced
 from tests.faults.conftest import START, feed
 
 LEVELS: set[Level] = {"value", "row", "key", "timing", "column"}
@@ -141,6 +141,33 @@ def test_readings_need_not_say_what_the_inventory_says(contract: Contract, kept:
     watts = [float(planned.puts[-1]) for planned in plan[:2]]
     assert 60 < watts[0] < watts[1]
     assert plan[2].listed.changed == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "gone"),
+    [
+        # Two late stamps make up for half an interval from a quarter of it on.
+        (jitter_of(900), {"wrong_interval_length"}),
+        # In a fleet that is large enough, a device is less than any share.
+        (
+            ("ratio: 1\n", "ratio: 0.9995\n"),
+            {"dropped_reading", "silent_device", "absent_device"},
+        ),
+    ],
+)
+def test_what_a_contract_may_let_pass_is_no_fault_of_it(
+    contract: Contract, change: tuple[str, str], gone: set[str]
+) -> None:
+    """Whether a check sees a fault does not depend on the fleet, or on how late a reading is."""
+    agreed = loads(replaced(contract.text, change), "agreed")
+    assert not gone & {fault.name for fault in catalogue(agreed)}
+
+
+def test_a_load_that_stays_in_range_is_left_to_the_curve(contract: Contract) -> None:
+    """The highest load of a fleet that idles is not over 100 % with 64 cores added up."""
+    source = synthesise(contract, devices=1, start=START, days=1, seed=2)
+    (planned,) = plan_faults(source, ["utilisation_over_100"], seed=2)
+    assert (planned.fault.check, planned.fault.has_check) == ("value.on_curve", False)
 
 
 def test_another_reading_is_found_though_both_were_late() -> None:
