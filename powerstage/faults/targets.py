@@ -72,9 +72,13 @@ class Targets:
         interval = self._contract.roles.reading_interval // _MICROSECOND
         delivery = self._contract.delivery_interval // _MICROSECOND
         first, last = (int(period.timestamp()) * 1_000_000 for period in (periods[0], periods[-1]))
+        lasts = -(-(fault.target.lasts // _MICROSECOND) // interval) * interval
+        # An inventory holds for whole periods.
+        is_whole = fault.inventory is not None or not lasts
+        end = last + delivery if is_whole else first + lasts
         one = draw(self._seed, f"interval of {fault.name}") % (delivery // interval) * interval
         return {
-            "all": (first, last + delivery - 1),
+            "all": (first, end - 1),
             "one": (first + one, first + one + interval - 1),
             "one later": (last + one, last + one + interval - 1),
             "next": (last + delivery, last + delivery + interval - 1),

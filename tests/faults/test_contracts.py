@@ -8,12 +8,12 @@ import pytest
 
 from powerstage.consumer import Lake, consume
 from powerstage.contract import Contract, loads
-from powerstage.faults import PlannedFault, catalogue, plan_faults
+from powerstage.faults import PlannedFault, catalogue, plan_faults, truth_of
 from powerstage.faults.fault import Level
 from powerstage.producer import synthesise
 from tests.conftest import clock
 from tests.contract.conftest import end_stamped, jitter_of, jittered, replaced
-from tests.faults.conftest import START, feed
+from tests.faults.conftest import START, feed, with_interval
 
 LEVELS: set[Level] = {"value", "row", "key", "timing", "column"}
 
@@ -161,6 +161,24 @@ def test_what_a_contract_may_let_pass_is_no_fault_of_it(
     """Whether a check sees a fault does not depend on the fleet, or on how late a reading is."""
     agreed = loads(replaced(contract.text, change), "agreed")
     assert not gone & {fault.name for fault in catalogue(agreed)}
+
+
+@pytest.mark.parametrize(("hours", "readings"), [(24, [6, 6, 48]), (4, [6, 6, 8])])
+def test_a_fault_lasts_as_long_as_it_says_in_deliveries_of_any_length(
+    contract: Contract, hours: int, readings: list[int]
+) -> None:
+    """Hours are hours, within a delivery or over its end; an inventory holds for whole ones."""
+    agreed = with_interval(contract, hours)
+    source = synthesise(agreed, devices=8, start=START, days=8, seed=7)
+    names = ["silent_for_hours", "stuck_value", "device_leaves"]
+    plan = plan_faults(source, names, seed=7)
+    windows = [truth_of(planned)["window"] for planned in plan]
+    assert windows == ["a period", "a period" if hours == 24 else "several periods", "a period"]
+    lengths = [planned.last_start - planned.first_start for planned in plan]
+    assert lengths == [timedelta(hours=length - 1) for length in (3, 6, hours)]
+    removed = [plan[0].readings.removed, plan[1].readings.changed, plan[2].readings.removed]
+    assert removed[::2] == readings[::2]
+    assert 0 < removed[1] <= readings[1]
 
 
 def test_a_load_that_stays_in_range_is_left_to_the_curve(contract: Contract) -> None:
