@@ -58,7 +58,7 @@ _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
 @click.option("--seed", default=7, show_default=True, help="Decides every value.")
 @click.option(
     "--fuzz",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 86_400),
     default=0,
     metavar="SECONDS",
     help="Take readings up to so many seconds late, as far as the contract allows.",

@@ -94,6 +94,27 @@ def test_synth_tells_the_truth_about_its_faults(powerstage: Run, tmp_path: Path)
     assert blamed == {period: fault["verdict"] for period, fault in faults.items()}
 
 
+def test_late_by_more_than_a_day_is_no_option(powerstage: Run, tmp_path: Path) -> None:
+    """A number that no length of time can hold is refused with 2, and called by its option."""
+    done = powerstage("synth", tmp_path / "feed", "--fuzz", "99999999999999")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'--fuzz'" in done.stderr
+
+
+@pytest.mark.parametrize("fault", ["missing_hour", "lying_commit", "lost_object", "restated_site"])
+def test_a_feed_that_is_clean_is_not_spoilt_any_more(
+    powerstage: Run, tmp_path: Path, fault: str
+) -> None:
+    """1: what was delivered stays, and no truth tells of a fault that is not there."""
+    powerstage("synth", tmp_path / "feed", *SMALL)
+    before = content(tmp_path / "feed")
+    done = powerstage("synth", tmp_path / "feed", *SMALL, "--faults", fault)
+    assert done.returncode == 1
+    assert f"{fault} cannot be put into telemetry/" in done.stderr
+    assert content(tmp_path / "feed") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["feed"]
+
+
 def test_the_truth_stands_beside_a_folder(powerstage: Run, tmp_path: Path) -> None:
     """Not in it; it is named on the terminal, and holds what the document holds."""
     (tmp_path / "feeds").mkdir()
