@@ -88,7 +88,7 @@ HARMLESS_KINDS: Final = (
             Restate(
                 change=Change(
                     does="replace",
-                    columns=(("value", "greatest($minimum, round($value * 0.99, 1))"),),
+                    columns=(("value", "greatest($minimum, round($value * 0.99, 3))"),),
                 )
             ),
         ),
