@@ -1,6 +1,6 @@
 """Test items: a target, in a feed its deliveries, and of each its checks.
 
-A target is validated when its first item is set up, once a process.
+A target is validated when the first of its items is set up, once in a process.
 """
 
 import warnings
@@ -74,11 +74,8 @@ class Target(pytest.Collector):
         """The node ids of all tests of this run."""
         return {item.nodeid for item in self.session.items}
 
-    def report(self, name: str) -> Report:
-        """The report on the target (``""``) or on one of its deliveries; a failed test if none.
-
-        An error that kept it from being validated is kept too: no test waits for it again.
-        """
+    def setup(self) -> None:
+        """Validate it. An error that keeps it from that is kept: no test waits for it again."""
         if not self._reports and not self._error:
             try:
                 self._reports = reports_of(
@@ -88,9 +85,10 @@ class Target(pytest.Collector):
                 self._error = error_words(error)
         if self._error:
             pytest.fail(self._error, pytrace=False)
-        if name not in self._reports:
-            pytest.fail(f"{name} was there when the tests were listed, and is gone", pytrace=False)
-        return self._reports[name]
+
+    def report(self, name: str) -> Report | None:
+        """The report on the target (``""``) or on one of its deliveries; None if that is gone."""
+        return self._reports.get(name)
 
 
 class Delivery(pytest.Collector):
@@ -123,22 +121,23 @@ class DataCheck(pytest.Item):
         self._ids = ids
 
     def setup(self) -> None:
-        """Have the target validated: what keeps it from that is an error of each of its tests."""
+        """See that the data are those for which the tests were listed."""
         report = self._target.report(self._on)
-        strange = {result.check.id for result in report.results}.difference(self._ids)
-        if strange:
+        if report is None:
+            pytest.fail(f"{self._on} was there when the tests were listed", pytrace=False)
+        new = {result.check.id for result in report.results}.difference(self._ids)
+        if new:
             pytest.fail(
-                f"the contract has changed since the tests were listed: {', '.join(strange)}"
-                " is new\n  fix    run the tests again",
+                f"the contract has changed since the tests were listed: {', '.join(sorted(new))}",
                 pytrace=False,
             )
+        self._report = report
 
     def runtest(self) -> None:
         """Fail, warn or pass as the check did."""
-        report = self._target.report(self._on)
-        results = [result for result in report.results if result.check.id == self.name]
+        results = [result for result in self._report.results if result.check.id == self.name]
         if not results:
-            self._not_run(report)
+            self._not_run()
         for result in results:
             self.user_properties += _properties(result)
         failed = [result for result in results if result.outcome == "fail"]
@@ -153,9 +152,9 @@ class DataCheck(pytest.Item):
         names = (self._target.name, self._on, self.name)
         return self.path, None, ": ".join(filter(None, names))
 
-    def _not_run(self, report: Report) -> None:
+    def _not_run(self) -> None:
         """Skip what was not run, unless no other test tells what stopped it."""
-        stopped_by = [finding for finding in report.findings if finding.outcome == "fail"]
+        stopped_by = [finding for finding in self._report.findings if finding.outcome == "fail"]
         if not stopped_by:
             pytest.skip("the data are not of the kind that it is for")
         told = [finding for finding in stopped_by if self._is_selected(finding.check.id)]

@@ -7,6 +7,7 @@ from typing import Final
 from powerstage.checks import Check, CheckResult, Report, Sample, fails, passes
 from powerstage.consumer import Consumed
 from powerstage.contract import load, period_text
+from powerstage.contract.calendar import Gap
 from powerstage.validate import validate
 
 
@@ -17,7 +18,7 @@ def _feed_check(id_: str, words: str, expected: str, counts: str) -> Check:
 
 
 _PERIODS: Final = _feed_check(
-    "period.missing", "no period is missing", "a delivery of every period", "gaps"
+    "period.missing", "no period is missing", "a delivery of every period", "periods"
 )
 _KEYS: Final = _feed_check(
     "commit.key", "nothing but commits stands under commits/", "keys of the layout", "keys"
@@ -52,23 +53,27 @@ def reports_of(place: str, *, contract: str | None, inventory: str | None) -> di
 
 
 def _feed_report(consumed: Consumed) -> Report:
-    gaps = [
-        Sample(
-            file="",
-            row=0,
-            values=(
-                ("first", period_text(gap.first)),
-                ("last", period_text(gap.last)),
-                ("periods", str(gap.periods)),
-            ),
-        )
-        for gap in consumed.gaps
-    ]
+    slots = {judgement.slot for judgement in consumed.judgements}
+    periods = {slot.period for slot in slots if slot.dataset == "telemetry"}
+    missing = sum(gap.periods for gap in consumed.gaps)
+    gaps = [_gap_sample(gap) for gap in consumed.gaps]
     strays = [Sample(file=key, row=0, values=()) for key in consumed.strays]
-    return Report(results=(_result(_PERIODS, gaps), _result(_KEYS, strays)), rows=0)
+    return Report(
+        results=(
+            _result(_PERIODS, missing, len(periods) + missing, gaps),
+            _result(_KEYS, len(strays), len(slots) + len(strays), strays),
+        ),
+        rows=0,
+    )
 
 
-def _result(check: Check, samples: list[Sample]) -> CheckResult:
-    if not samples:
-        return passes(check)
-    return fails(check, failed=len(samples), total=0, samples=tuple(samples[:5]))
+def _gap_sample(gap: Gap) -> Sample:
+    first, last = period_text(gap.first), period_text(gap.last)
+    values = (("first", first), ("last", last), ("periods", str(gap.periods)))
+    return Sample(file="", row=0, values=values)
+
+
+def _result(check: Check, failed: int, total: int, samples: list[Sample]) -> CheckResult:
+    if not failed:
+        return passes(check, total)
+    return fails(check, failed=failed, total=total, samples=tuple(samples[:5]))
