@@ -191,36 +191,36 @@ def powerstage_s3(_powerstage_server: "EmbeddedS3", monkeypatch: pytest.MonkeyPa
 
 def _targets(config: pytest.Config) -> dict[str, str]:
     """Where each target is, by its name: as it was written."""
-    named = config.getoption("powerstage_target")
-    if named:
-        return {target: _absolute(target, config.invocation_params.dir) for target in named}
+    if named := config.getoption("powerstage_target"):
+        return {target: _place(config, target, config.invocation_params.dir) for target in named}
     paths = [argument for argument in config.args if not _is_ours(argument)]
     if paths and config.args_source is pytest.Config.ArgsSource.ARGS:
         return {}
-    return {
-        target: _absolute(target, config.rootpath) for target in config.getini("powerstage_target")
-    }
+    named = config.getini("powerstage_target")
+    return {target: _place(config, target, config.rootpath) for target in named}
 
 
 def _path(config: pytest.Config, name: str) -> str | None:
     if named := config.getoption(name):
-        return _absolute(named, config.invocation_params.dir)
+        return _place(config, named, config.invocation_params.dir)
     if named := config.getini(name):
-        return _absolute(named, config.rootpath)
+        return _place(config, named, config.rootpath)
     return None
 
 
-def _absolute(target: str, folder: Path) -> str:
-    if not target or "://" in target:
+def _place(config: pytest.Config, target: str, folder: Path) -> str:
+    """A path as it is from where pytest was started; reports quote it."""
+    if not target or "://" in target or Path(target).is_absolute():
         return target
-    return os.path.normpath(folder / target)
+    return os.path.relpath(folder / target, config.invocation_params.dir)
 
 
 def _contract(config: pytest.Config) -> "Contract | None":
     from powerstage.contract import load
 
     path = _path(config, "powerstage_contract")
-    return None if path is None else load(path)
+    # A test may have gone to another folder.
+    return None if path is None else load(config.invocation_params.dir / path)
 
 
 def _chosen(config: pytest.Config) -> list[str]:

@@ -5,6 +5,7 @@ A target is validated when the first of its items is set up, once in a process.
 
 import warnings
 from collections.abc import Iterable
+from contextlib import chdir
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,11 @@ class Target(pytest.Collector):
         """Validate it. An error that keeps it from that is kept: no test waits for it again."""
         if not self._reports and not self._error:
             try:
-                self._reports = reports_of(
-                    self._facts["place"], contract=self._contract, inventory=self._inventory
-                )
+                # A test of the project's own may have gone to another folder.
+                with chdir(self.config.invocation_params.dir):
+                    self._reports = reports_of(
+                        self._facts["place"], contract=self._contract, inventory=self._inventory
+                    )
             except PowerstageError as error:
                 self._error = error_words(error)
         if self._error:
