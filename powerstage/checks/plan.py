@@ -36,8 +36,8 @@ from powerstage.checks.rules import (
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
-# One bit each: 256 MiB of bitmap.
-POSITIONS_MAX: Final = 2**31
+# One bit each: 64 MiB of bitmap; DuckDB's own limit is 10**9.
+POSITIONS_MAX: Final = 2**29
 
 _NO_DEVICE: Final = 'SELECT NULL::VARCHAR AS "grid:name", NULL::BIGINT AS "grid:device" WHERE false'
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"

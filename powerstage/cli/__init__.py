@@ -27,7 +27,7 @@ _COMMANDS: Final = {
     "synth": ("powerstage.cli.produce", "Publish mock inventory and telemetry."),
     "publish": ("powerstage.cli.produce", "Check a real export and publish it."),
     "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),
-    "validate": ("powerstage.cli.consume", "Run the data unit tests on a target."),
+    "validate": ("powerstage.cli.validate", "Run the data unit tests on a target."),
     "status": ("powerstage.cli.consume", "What a feed's producer sees."),
 }
 
