@@ -19,6 +19,7 @@ from powerstage.checks.result import (
     fails,
     passes,
 )
+from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
 
@@ -29,7 +30,6 @@ CPU_SECONDS_PER_FILE_MAX: Final = 10
 SLOWNESS_MAX: Final = 4
 _DETAIL_CHARACTERS_MAX: Final = 1_000
 _VALUE_CHARACTERS_MAX: Final = 200
-_COUNT_MAX: Final = 2**62
 _TRIES: Final = 2
 
 
@@ -239,6 +239,6 @@ def _shown_value(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+    if not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
         raise ValueError(f"no count: {value!r}")
     return value
