@@ -97,8 +97,12 @@ class Worker:
         died_of = signal.Signals(-code)
         return _OF_LIMITS.get(died_of, f"reading it kills the reader (signal {died_of.name})")
 
+    def kill(self) -> None:
+        """End the process; who waits for its answer is told."""
+        self._process.kill()
+
     def close(self) -> None:
-        """End the process."""
+        """End the process, and forget it."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 # What it was not told before it died, it need not be told.

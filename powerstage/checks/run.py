@@ -68,7 +68,17 @@ class Checker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker."""
         self._drop()
+
+    def kill(self) -> None:
+        """Make the job that another thread waits for end at once, with a ``WorkerError``."""
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
 
     def check(
         self,

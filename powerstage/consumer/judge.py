@@ -59,6 +59,17 @@ OBJECT_DIGEST: Final = _check(
 )
 # What a record says of itself may be a megabyte.
 _WORDS_MAX: Final = 1_000
+# Those that come before the checks of the data.
+DELIVERY_CHECKS: Final = (
+    COMMIT_READABLE,
+    CONTRACT_AGREED,
+    PERIOD_AGREED,
+    COMMIT_CHAIN,
+    INVENTORY_ACCEPTED,
+    OBJECT_PRESENT,
+    OBJECT_SIZE,
+    OBJECT_DIGEST,
+)
 _MAKES_UNREADABLE: Final = {
     COMMIT_READABLE.id,
     OBJECT_PRESENT.id,
