@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.files import FileFormat
-from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
+from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
 from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
@@ -115,6 +115,7 @@ class Checker:
                 ],
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
+                "devices_max": DEVICES_MAX,
                 **_limits(len(files) + len(inventory)),
             }
             return self._judged(plan, job)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from powerstage.checks import Checker, InputFile, compile_plan
-from powerstage.contract import Contract
+from powerstage.checks import Checker, InputFile, compile_plan, run
+from powerstage.contract import Contract, default
 from tests.checks.conftest import found
 from tests.fuzzing.desk import Desk, unfit_texts
 from tests.fuzzing.parquet import (
@@ -24,6 +24,8 @@ from tests.fuzzing.parquet import (
 from tests.fuzzing.thrift import BINARY, INTEGERS, Field, Struct
 
 Build = Callable[[bytes], bytes]
+# A year, our limits, and the finding with its detail.
+Grid = tuple[bytes, dict[str, int], str, str]
 NASTY = [
     "a'b\"c",
     "x\0y",
@@ -280,3 +282,32 @@ def test_a_hostile_csv_gets_its_verdict(
     for finding in report.findings:
         assert len(finding.detail) <= 1_000
         assert not set("\x1b\0\u202e") & set(str(finding.samples) + finding.detail)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (b"4026", {}, "grid.complete", ""),
+        (b"9026", {}, "rows.as_committed", "readings are expected: more than can be judged"),
+        (b"2026", {"DEVICES_MAX": 5}, "rows.as_committed", "6 devices are expected: more than"),
+    ],
+    ids=["one can be judged", "one cannot", "devices"],
+)
+def test_a_grid_far_larger_than_the_file_is_no_harm(
+    desk: Desk, checker: Checker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Grid
+) -> None:
+    """A stamp of a far year asks for hundreds of millions of readings: broken, and readable."""
+    year, limit, finding, detail = case
+    for name, value in limit.items():
+        monkeypatch.setattr(run, name, value)
+    path = tmp_path / "data.csv"
+    sound = LINE.replace(b"S1", table(desk.files[0])["sn"][0].as_py().encode())
+    path.write_bytes(HEADER + sound + sound.replace(b"2026", year))
+    report = checker.check(
+        compile_plan(default(), "telemetry", "csv"),
+        [InputFile(path=path, name="data.csv")],
+        inventory=[(desk.inventory, "parquet")],
+    )
+    (found_,) = [f for f in report.findings if f.check.id == finding]
+    assert detail in found_.detail
+    assert "file.readable" not in found(report)
