@@ -19,6 +19,8 @@ from powerstage.engine import sql_file, sql_name, sql_text
 
 # One bit each: 64 MiB of bitmap; DuckDB's own limit is 10**9.
 POSITIONS_MAX: Final = 2**29
+# Their names are sorted once, in 800 MB.
+DEVICES_MAX: Final = 5_000_000
 
 _DEVICE: Final = (
     'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'

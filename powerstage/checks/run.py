@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.files import FileFormat
-from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
+from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
 from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
@@ -19,6 +19,7 @@ from powerstage.checks.result import (
     fails,
     passes,
 )
+from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
 
@@ -29,7 +30,6 @@ CPU_SECONDS_PER_FILE_MAX: Final = 10
 SLOWNESS_MAX: Final = 4
 _DETAIL_CHARACTERS_MAX: Final = 1_000
 _VALUE_CHARACTERS_MAX: Final = 200
-_COUNT_MAX: Final = 2**62
 _TRIES: Final = 2
 
 
@@ -115,6 +115,7 @@ class Checker:
                 ],
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
+                "devices_max": DEVICES_MAX,
                 **_limits(len(files) + len(inventory)),
             }
             return self._judged(plan, job)
@@ -249,6 +250,6 @@ def _shown_value(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+    if not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
         raise ValueError(f"no count: {value!r}")
     return value

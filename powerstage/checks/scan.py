@@ -13,7 +13,8 @@ from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.rules import FILE, FILE_END, FILE_START
 from powerstage.engine import sql_text
 
-TEXT_CHARACTERS_MAX: Final = 200
+# What is sent of a text: the parent shows less, and says where it cuts.
+TEXT_CHARACTERS_MAX: Final = 300
 NAMES_MAX: Final = 20
 # What a reader raises about a file; none of these is a fault of the engine.
 _COMPLAINTS: Final = (duckdb.Error, ValueError)
@@ -37,6 +38,10 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
         connection.execute(f"CREATE TEMP VIEW delivered AS {_delivered(job)}")
         if job["inventory"]:
             connection.execute(f"CREATE TEMP VIEW inventory AS {_inventory(job)}")
+            ((devices,),) = connection.execute("SELECT count(*) FROM inventory").fetchall()
+            if devices > job["devices_max"]:
+                outcomes.append(_too_many(plan, f"{devices} devices"))
+                return {"outcomes": outcomes, "rows": 0}
         for statement in (*plan["window"], *plan["prepare"]):
             connection.execute(statement)
         outcomes += _scan(connection, job)
@@ -142,9 +147,7 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     plan = job["plan"]
     ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
     if positions is not None and positions > job["positions_max"]:
-        detail = f"{positions} readings are expected: more than can be judged at once"
-        # Always an error: nothing is accepted that was not looked at.
-        return [_outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)]
+        return [_too_many(plan, f"{positions} readings")]
     (counts,) = connection.execute(plan["scan"]).fetchall()
     # Every check of the scan but that of the grid counts rows; one is always there.
     promised = _count_promised(connection, job, rows=counts[0][1])
@@ -154,6 +157,12 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
             (plan["rows_check"], *plan["scan_checks"]), (promised, *counts), strict=True
         )
     ]
+
+
+def _too_many(plan: Job, what: str) -> Outcome:
+    """Always an error: nothing is accepted that was not looked at."""
+    detail = f"{what} are expected: more than can be judged at once"
+    return _outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)
 
 
 def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: int) -> list[int]:
