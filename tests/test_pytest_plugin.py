@@ -414,7 +414,7 @@ def test_an_empty_project_with_powerstage_installed_runs_as_the_guide_shows(
     spoil(project / "export")
     (project / "pytest.ini").unlink()
     guide = (ROOT / "docs/pytest.md").read_text("utf-8")
-    shown = re.findall(r"^```\n\$ (pytest .*)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^```\n\$ (pytest [^\n]*)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
     assert shown
     bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     for command, output in shown:
