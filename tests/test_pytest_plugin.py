@@ -306,11 +306,17 @@ def test_files_are_targets_with_the_inventory_that_is_named(project: Path) -> No
     assert outcomes(beside)[f"export/{DATA}::grid.complete"] == "PASSED"
 
 
-def test_workers_of_xdist_run_the_same_tests(broken_feed: Path) -> None:
-    """What was listed once is handed to each; failures are the same."""
-    done = run_pytest(
-        broken_feed.parent, "-p", "xdist", "-n2", "-q", "-rf", "--powerstage-target=feed"
-    )
+LISTS_ONCE = """
+import os, powerstage.pytest_plugin.listing as listing
+if "PYTEST_XDIST_WORKER" in os.environ: listing.list_targets = None
+"""
+
+
+def test_workers_of_xdist_run_what_was_listed_once(broken_feed: Path, tmp_path: Path) -> None:
+    """They list nothing, so that a feed may grow meanwhile; failures are the same."""
+    project = write_project(tmp_path / "project", conftest=LISTS_ONCE)
+    shutil.copytree(broken_feed, project / "feed")
+    done = run_pytest(project, "-p", "xdist", "-n2", "-q", "-rf", "--powerstage-target=feed")
     failed = re.findall(r"^FAILED powerstage::(\S+)", done.stdout, re.MULTILINE)
     assert sorted(failed) == ["feed::period.missing", f"feed::{LAST}::object.present"]
 
