@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import duckdb
 
 from powerstage.producer.ahead import cores
-from tests.benchmarks import synthesis, validation
+from tests.benchmarks import peer_faults, synthesis, validation
 
 RUNS = 11
 HELP_GOAL_MS = 150
@@ -22,6 +22,7 @@ def main() -> None:
         "start": start,
         "synthesis": synthesis_part,
         "validation": lambda: validation.table(smoke=smoke),
+        "faults": lambda: peer_faults.table(smoke=smoke),
     }
     names = [name for name in sys.argv[1:] if name != "--smoke"] or list(parts)
     if unknown := set(names) - set(parts):

@@ -50,7 +50,8 @@ def measure(
         ended.register(os.pidfd_open(process.pid), select.POLLIN)
         while not ended.poll(_LOOK_EVERY_MS):
             held = {pid: _held_bytes(pid) for pid in _tree(process.pid)}
-            peaks |= {pid: peak for pid, (_, peak) in held.items()}
+            # What has ended holds nothing any more.
+            peaks |= {pid: max(peak, peaks.get(pid, 0)) for pid, (_, peak) in held.items()}
             sum_bytes = max(sum_bytes, sum(now for now, _ in held.values()))
         wall_seconds = time.perf_counter() - started
         # The CPU of its children is in it, once it has waited for them.
