@@ -69,7 +69,8 @@ def row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) 
             at=contract.at(rule.rule),
             sql=f"SELECT * FROM {source} WHERE {rule.predicate}",
         ),
-        count=f"[count(*) FILTER (WHERE {rule.predicate}), count(*)]",
+        # FILTER would say the same, and take half as long again.
+        count=f"[count(CASE WHEN {rule.predicate} THEN 1 END), count(*)]",
         samples=f"SELECT {FILE}, {ROW}, {_texts(shown)} FROM {source} WHERE {rule.predicate}"
         f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}",
     )
