@@ -29,6 +29,8 @@ from powerstage.errors import WorkerError
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 WALL_SECONDS_MAX: Final = 900
+# A query of a contract's own is worth no more.
+QUERY_CPU_SECONDS_MAX: Final = 60
 # Exit codes of the worker; the second: under a limit of the machine that is narrower than ours.
 DIED_OF_MEMORY: Final = 70
 DIED_OF_NARROW_LIMITS: Final = 71
@@ -110,7 +112,11 @@ class Checker:
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
             }
-            return _report(plan, self._ask(job))
+            answer = self._ask(job, plan.readable_check.id, "reading it")
+            if len(answer["outcomes"]) == len(plan.checks) - len(plan.queries):
+                # The rows could be looked at.
+                answer["outcomes"] += self._ask_queries(job)
+            return _report(plan, answer)
 
     def write_database(
         self, database: Path, statements: Sequence[str], files: Sequence[Path]
@@ -131,7 +137,16 @@ class Checker:
             cause = answer["error"] if answer else "the worker died of it"
             raise WorkerError(f"cannot write {database}", cause=cause)
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _ask_queries(self, job: dict[str, Any]) -> list[dict[str, Any]]:
+        """The outcomes of the contract's own queries, each a job: none can spoil another."""
+        outcomes = []
+        for query in job["plan"]["queries"]:
+            own = job | {"query": query, "cpu_seconds_max": QUERY_CPU_SECONDS_MAX}
+            outcomes += self._ask(own, query["check"]["id"], "the query")["outcomes"]
+        return outcomes
+
+    def _ask(self, job: dict[str, Any], check_id: str, deed: str) -> dict[str, Any]:
+        """The answer; where two workers die of the deed, that the check has failed."""
         reason = ""
         for _ in range(_TRIES):
             answer, reason = self._answer(job)
@@ -139,9 +154,10 @@ class Checker:
                 if answer.get("engine_is_broken"):
                     self._drop()
                 return answer
-        # A fresh worker died of it too: the file is to blame.
-        check = job["plan"]["readable_check"]["id"]
-        outcome = {"id": check, "failed": 1, "total": len(job["files"]), "detail": reason}
+        # A fresh worker died of it too: the file, or the query, is to blame.
+        total = 1 if "query" in job else len(job["files"])
+        detail = f"{deed} {reason}"
+        outcome = {"id": check_id, "failed": 1, "total": total, "detail": detail}
         return {"outcomes": [outcome], "rows": 0}
 
     def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
@@ -216,10 +232,10 @@ class _Worker:
                 else "run it again; if it ends so again, report it",
             )
         if code == -signal.SIGXCPU:
-            return "reading it takes more CPU time than any honest file"
+            return "takes more CPU time than it may"
         if code < 0:
-            return f"reading it kills the reader (signal {signal.Signals(-code).name})"
-        return "reading it takes more memory than any honest file"
+            return f"kills the reader (signal {signal.Signals(-code).name})"
+        return "takes more memory than it may"
 
     def close(self) -> None:
         """End the process."""
@@ -286,8 +302,9 @@ def _report(plan: Plan, answer: dict[str, Any]) -> Report:
 
 def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
     failed, total = int(outcome["failed"]), int(outcome["total"])
+    observed = outcome.get("observed")
     if failed == 0:
-        return passes(check, total)
+        return passes(check, total, observed=observed)
     samples = tuple(
         Sample(
             file=str(sample["file"]),
@@ -301,5 +318,10 @@ def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
         failed=failed,
         total=total,
         samples=samples,
-        detail=str(outcome.get("detail", "")),
+        detail=str(outcome.get("detail", "")) or _observation(observed),
+        observed=observed,
     )
+
+
+def _observation(observed: float | None) -> str:
+    return "" if observed is None else f"observed: {observed:.12g}"

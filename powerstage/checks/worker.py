@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 import duckdb
 
-from powerstage.checks import scan
+from powerstage.checks import query, scan
 from powerstage.checks.run import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 from powerstage.engine import connect, sql_text
 
@@ -27,8 +27,9 @@ def main() -> None:
     _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
     _limit(resource.RLIMIT_CORE, 0)
     for line in sys.stdin.buffer:
-        _allow_cpu_seconds(CPU_SECONDS_MAX)
-        answer = _answer(json.loads(line))
+        job = json.loads(line)
+        _allow_cpu_seconds(job.get("cpu_seconds_max", CPU_SECONDS_MAX))
+        answer = _answer(job)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
         if answer.get("engine_is_broken"):
@@ -38,15 +39,18 @@ def main() -> None:
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
     if "statements" in job:
         return _write_database(job)
+    run, unreadable = (
+        (query.run, query.unreadable) if "query" in job else (scan.run, scan.unreadable)
+    )
     try:
         with connect(threads=2, memory_limit=ENGINE_MEMORY) as connection:
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
-            return scan.run(connection, job)
+            return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
-        return scan.unreadable(job, error) | {"engine_is_broken": True}
+        return unreadable(job, error) | {"engine_is_broken": True}
 
 
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:

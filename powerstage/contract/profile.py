@@ -3,6 +3,7 @@
 ``docs/contract.md`` is the profile in words.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from powerstage.contract.layout import LAYOUT, check_name
 from powerstage.contract.model import Contract, Dataset, ExportFiles, Site
 from powerstage.contract.profile_rules import Rules, check_rules, read_rules
 from powerstage.contract.profile_schema import read_dataset, read_reference
+from powerstage.contract.quality import read_quality
 from powerstage.contract.yaml_tree import Mapping, Reader, Tree
 from powerstage.errors import RecordError
 
@@ -97,12 +99,11 @@ def _schema(
         dataset, mapping = read
         if dataset.name in datasets:
             reader.complain(item.line, f"the dataset {dataset.name!r} stands twice")
-        datasets[dataset.name] = read
-        quality = mapping.values.get("quality")
+        items = reader.items(mapping.values.get("quality"), "quality")
+        quality = read_quality(reader, mapping, items, dataset)
+        datasets[dataset.name] = replace(dataset, quality=quality), mapping
         if dataset.name == "telemetry":
-            rules = read_rules(reader, quality, mapping.line)
-        elif quality is not None:
-            reader.complain(quality.line, "rules of quality stand under telemetry")
+            rules = read_rules(reader, items, mapping.line)
     for name in ("inventory", "telemetry"):
         if name not in datasets and tree is not None:
             reader.complain(tree.line, f"schema lacks the dataset {name!r}")

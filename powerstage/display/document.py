@@ -129,6 +129,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "expected": check.expected,
         "at": check.at,
         "detail": result.detail,
+        "observed": result.observed,
         "sql": check.sql,
         "sample": [
             {"file": sample.file, "row": sample.row, "values": dict(sample.values)}
