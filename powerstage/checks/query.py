@@ -48,7 +48,7 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     query = job["query"]
     try:
         _make_views(connection, job)
-        if refused := _refusal(connection, query["count"]):
+        if refused := refusal(connection, query["count"]):
             return _failed(job, refused)
         (((failed, total, observed),),) = connection.execute(query["count"]).fetchall()
     except scan.ENGINE_FAULTS:
@@ -78,8 +78,8 @@ def _make_views(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
         connection.execute(f"CREATE VIEW {name} AS SELECT {plan['views'][name]} FROM ({source})")
 
 
-def _refusal(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """Why a query is not run; empty where nothing is against it."""
+def refusal(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Why a statement with a query in it is not run; empty where nothing is against it."""
     ((text,),) = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [query]).fetchall()
     try:
         tree = json.loads(text)
