@@ -146,7 +146,7 @@ class Contract:
 
     ``text`` is the file to the byte and ``sha256`` its digest: the name by which a
     consumer pins it. ``path`` is what complaints call the file. ``timezone`` is the
-    zone of time stamps that state none.
+    zone of time stamps that state none. ``places`` are the lines of terms that are no rules.
     """
 
     name: str
@@ -169,6 +169,8 @@ class Contract:
     lateness: timedelta
     retention: timedelta
     export: ExportFiles
+    key_layout: str
+    places: tuple[tuple[str, int], ...]
     path: str
     text: str
     sha256: str
@@ -180,3 +182,7 @@ class Contract:
     def at(self, rule: Rule) -> str:
         """The place of a rule, as ``file:line``."""
         return f"{self.path}:{rule.line}"
+
+    def line(self, term: str) -> int | None:
+        """The line of a term that is no rule; None where the file does not have it."""
+        return dict(self.places).get(term)
