@@ -62,6 +62,14 @@ def unreadable(job: Job, error: Exception) -> dict[str, Any]:
     return {"outcomes": [broken], "rows": 0}
 
 
+def complaint(job: Job, error: Exception) -> str:
+    """The reader's complaint, with the names that people know for the files."""
+    words = files.complaint(error)
+    for file in job["files"]:
+        words = words.replace(file["path"], file["name"])
+    return words
+
+
 def paths(job: Job) -> list[str]:
     """Every file that the job may open."""
     return [file["path"] for file in (*job["files"], *job["inventory"])]
@@ -168,7 +176,11 @@ def _counted(
 ) -> Outcome:
     if failed <= total * scanned["share_max"]:
         return outcome(scanned["check"], failed=0, total=total, observed=observed)
-    found = connection.execute(scanned["samples"]).fetchall() if scanned["samples"] else []
+    try:
+        found = connection.execute(scanned["samples"]).fetchall() if scanned["samples"] else []
+    except duckdb.OutOfMemoryException:
+        # The counts are known: what fails is not turned into what cannot be read.
+        found = []
     samples = [_sample(*sample) for sample in found]
     return outcome(scanned["check"], failed=failed, total=total, samples=samples, observed=observed)
 
@@ -222,11 +234,3 @@ def _sample(file: str, row: int, values: Mapping[str, object]) -> Job:
         for name, value in values.items()
     }
     return {"file": file, "row": row, "values": texts}
-
-
-def complaint(job: Job, error: Exception) -> str:
-    """The reader's complaint, with the names that people know for the files."""
-    words = files.complaint(error)
-    for file in job["files"]:
-        words = words.replace(file["path"], file["name"])
-    return words

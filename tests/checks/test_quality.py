@@ -237,4 +237,4 @@ def test_a_query_that_takes_too_much_fails_its_own_check_alone(
     )
     report = desk.check()
     assert found(report) == {"quality.hostile"}
-    assert f"the query takes more {words}" in result(report, "quality.hostile").detail
+    assert f"it takes more {words}" in result(report, "quality.hostile").detail
