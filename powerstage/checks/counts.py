@@ -24,9 +24,10 @@ _TOLERANCE: Final = 1 + 1e-9
 class ScanCheck:
     """A check whose failures the scan counts.
 
-    ``count`` is SQL for ``[failed, total]``, an aggregate over the rows. ``samples`` is SQL for
-    up to five of those that fail: file, row (0 where there is none), and a map of names to
-    texts. ``share_max`` is how much of the total may fail.
+    ``count`` is SQL for ``[failed, total]``, an aggregate over the rows; a rule of the user's own
+    adds the number that it is about. ``samples`` is SQL for up to five of those that fail: file,
+    row (0 where there is none), and a map of names to texts; none where no row is at fault.
+    ``share_max`` is how much of the total may fail.
     """
 
     check: Check

@@ -44,6 +44,7 @@ class CheckResult:
     """The outcome of one check: how many of how many failed, and up to five of them.
 
     ``detail`` says more where counts and rows do not: what a reader complained of, say.
+    ``observed`` is the number that a rule of the user's own is about.
     """
 
     check: Check
@@ -52,6 +53,7 @@ class CheckResult:
     total: int = 0
     samples: tuple[Sample, ...] = ()
     detail: str = ""
+    observed: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +79,9 @@ class Report:
         return all(result.outcome != "fail" for result in self.results)
 
 
-def passes(check: Check, total: int = 0) -> CheckResult:
+def passes(check: Check, total: int = 0, *, observed: float | None = None) -> CheckResult:
     """The result of a check that found nothing."""
-    return CheckResult(check=check, outcome="pass", total=total)
+    return CheckResult(check=check, outcome="pass", total=total, observed=observed)
 
 
 def fails(
@@ -89,6 +91,7 @@ def fails(
     total: int = 1,
     samples: tuple[Sample, ...] = (),
     detail: str = "",
+    observed: float | None = None,
 ) -> CheckResult:
     """The result of a check that found something: ``fail`` or ``warn``, by its severity."""
     return CheckResult(
@@ -98,6 +101,7 @@ def fails(
         total=total,
         samples=samples,
         detail=detail,
+        observed=observed,
     )
 
 

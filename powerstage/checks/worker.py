@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 import duckdb
 
-from powerstage.checks import scan
+from powerstage.checks import query, scan
 from powerstage.checks.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 from powerstage.engine import connect_without_macros, sql_text
 
@@ -45,10 +45,11 @@ def main() -> None:
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
     if "statements" in job:
         return _write_database(job)
+    run = query.run if "query" in job else scan.run
     try:
         with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
-            return scan.run(connection, job)
+            return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)

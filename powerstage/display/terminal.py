@@ -40,6 +40,11 @@ class Terminal:
                 file=self._stream, markup=False, highlight=False, emoji=False, soft_wrap=True
             )
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether a person looks on, and no program."""
+        return self._console is not None
+
     def line(self, *spans: Span) -> None:
         """Write a line of texts, some with a style."""
         parts = [(span, "") if isinstance(span, str) else span for span in spans]
