@@ -219,7 +219,7 @@ FLEET_KINDS: Final = (
         level="fleet",
         words="a device of the inventory that is never read",
         magnitude="one row, without a reading",
-        check="grid.complete",
+        check="device.silent",
         target=Target(devices="one", detail="free device"),
         inventory=Change(does="repeat", columns=(("device", "planned.text"),)),
         unless=(needs_all,),

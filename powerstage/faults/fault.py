@@ -114,7 +114,7 @@ class Target:
     """What the seed chooses from.
 
     It goes on for as long as it ``lasts``, and at least so many ``periods``. A ``busy`` device
-    has a mean load over 20 %, or the highest.
+    has a load over 30 % in each reading, or the highest that is its least.
     """
 
     devices: Devices = "none"

@@ -244,7 +244,8 @@ def _settled(clean: Clean, planned: PlannedFault) -> PlannedFault:
     if isinstance(effect, Change):
         clean.show("clean", planned.period)
         clean.show("other", planned.period)
-        is_first = clean.count(count_outside(contract, changed_readings(contract, effect))) > 0
+        is_outside = clean.count(count_outside(contract, changed_readings(contract, effect))) > 0
+        is_first = is_outside == (fault.check == f"{contract.roles.value}.range")
     else:
         sizes = {clean.telemetry(period).stat().st_size for period in planned.periods}
         is_first = len(sizes) > 1
