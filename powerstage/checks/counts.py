@@ -9,6 +9,7 @@ from powerstage.contract.model import Contract, Dataset
 from powerstage.engine import sql_file, sql_name, sql_text
 
 SAMPLES_MAX: Final = 5
+COMPLETE: Final = "grid.complete"
 
 # Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
 _BITS: Final = (
@@ -26,13 +27,17 @@ class ScanCheck:
 
     ``count`` is SQL for ``[failed, total]``, an aggregate over the rows. ``samples`` is SQL for
     up to five of those that fail: file, row (0 where there is none), and a map of names to
-    texts. ``share_max`` is how much of the total may fail.
+    texts. ``share_max`` is how much of the total may fail. ``predicate`` is SQL that is true for
+    a row that fails; empty where no row does. ``found`` names those values of a sample that show
+    why it fails; the others say which reading it is.
     """
 
     check: Check
     count: str
     samples: str
     share_max: float = 0.0
+    predicate: str = ""
+    found: tuple[str, ...] = ()
 
 
 def rows_check(contract: Contract, dataset: Dataset) -> ScanCheck:
@@ -72,6 +77,8 @@ def row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) 
         count=f"[count(*) FILTER (WHERE {rule.predicate}), count(*)]",
         samples=f"SELECT {FILE}, {ROW}, {_texts(shown)} FROM {source} WHERE {rule.predicate}"
         f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}",
+        predicate=rule.predicate,
+        found=tuple(name.removeprefix(RAW_PREFIX) for name in rule.values),
     )
 
 
@@ -99,6 +106,9 @@ def unique_check(contract: Contract, dataset: Dataset, source: str, *, on_grid: 
         samples=f"SELECT min({FILE}), 0, map_concat({_texts(shown)}, {also}) FROM {source}"
         f" WHERE {_known(unique)} GROUP BY {columns} HAVING count(*) > 1"
         f" ORDER BY {columns} LIMIT {SAMPLES_MAX}",
+        predicate=f"{_tuple(unique)} IN (SELECT {_tuple(unique)} FROM {source}"
+        f" WHERE {_known(unique)} GROUP BY {columns} HAVING count(*) > 1)",
+        found=("rows", "also in"),
     )
 
 
@@ -111,7 +121,7 @@ def complete_check(contract: Contract) -> ScanCheck:
     )
     return ScanCheck(
         check=Check(
-            id="grid.complete",
+            id=COMPLETE,
             words="every device is read in every interval, for every measure",
             expected=f"{contract.completeness:.1%} of the readings",
             severity=rule.severity,
@@ -142,11 +152,14 @@ def _unique_columns(contract: Contract, dataset: Dataset) -> list[str]:
 
 def _distinct(names: list[str]) -> tuple[str, str]:
     """Distinct keys, and keys present."""
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
     return (
-        f"count(DISTINCT {key}) FILTER (WHERE {_known(names)})",
+        f"count(DISTINCT {_tuple(names)}) FILTER (WHERE {_known(names)})",
         f"count(*) FILTER (WHERE {_known(names)})",
     )
+
+
+def _tuple(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def _known(names: list[str]) -> str:

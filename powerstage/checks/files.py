@@ -67,7 +67,8 @@ def reader(path: str, format_: FileFormat) -> str:
 def delivered_columns(columns: Sequence[Column], format_: FileFormat) -> str:
     """SQL for what is selected of a file's rows: their numbers, from 1, and the agreed columns.
 
-    A CSV's columns stand there twice: as values, and as the texts that they were.
+    In a CSV the header is row 1, and the columns stand there twice: as values, and as the texts
+    that they were.
     """
     if format_ == "parquet":
         kept = [
@@ -80,7 +81,7 @@ def delivered_columns(columns: Sequence[Column], format_: FileFormat) -> str:
         f" {sql_name(column.name)} AS {sql_name(RAW_PREFIX + column.name)}"
         for column in columns
     ]
-    return ", ".join([f"row_number() OVER () AS {ROW}", *cast])
+    return ", ".join([f"row_number() OVER () + 1 AS {ROW}", *cast])
 
 
 def _cast(name: str, type_: str) -> str:

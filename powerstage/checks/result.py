@@ -27,7 +27,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One of the rows that failed: file and row (from 1; 0 where there is none), and values."""
+    """One of the rows that failed: its file, row and values.
+
+    ``row`` counts from 1, in a CSV the header too: there it is the line, where no value before
+    it has lines of its own. It is 0 where there is none.
+    """
 
     file: str
     row: int
@@ -43,7 +47,10 @@ class Sample:
 class CheckResult:
     """The outcome of one check: how many of how many failed, and up to five of them.
 
-    ``detail`` says more where counts and rows do not: what a reader complained of, say.
+    ``found`` names the values of samples that show why, beside those that say which reading it
+    is. ``detail`` says more where counts and rows do not: what a reader complained of, say.
+    ``hints`` are guesses at the cause, in words. ``script`` is SQL that anybody's DuckDB can run
+    as it stands, to see everything that failed; empty where no row can.
     """
 
     check: Check
@@ -52,6 +59,9 @@ class CheckResult:
     total: int = 0
     samples: tuple[Sample, ...] = ()
     detail: str = ""
+    found: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import powerstage
+from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
 from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
 from powerstage.checks.result import (
@@ -25,6 +26,7 @@ from powerstage.checks.result import (
     fails,
     passes,
 )
+from powerstage.checks.script import explained
 from powerstage.errors import WorkerError
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -46,22 +48,28 @@ class InputFile:
         name: what people call it.
         rows: how many rows were promised; None where nobody did.
         window: what its name says it covers; None where it says nothing.
+        source: where people can open it: a path, or an ``s3://`` URL; None for ``path``.
     """
 
     path: Path
     name: str
     rows: int | None = None
     window: Window | None = None
+    source: str | None = None
 
 
 class Checker:
     """Runs plans over files in a limited worker process, which it starts when first needed.
 
     Use it as a context manager; it is cheap to keep and reuses its worker.
+
+    Args:
+        failing_rows: where to keep the rows that fail; None for nowhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failing_rows: FailingRows | None = None) -> None:
         self._worker: _Worker | None = None
+        self._failing_rows = failing_rows
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +88,7 @@ class Checker:
         files: Sequence[InputFile],
         *,
         inventory: Sequence[tuple[Path, FileFormat]] = (),
+        inventory_sources: Sequence[str] = (),
         rows_max: int | None = None,
     ) -> Report:
         """The report on some files of one dataset.
@@ -88,6 +97,7 @@ class Checker:
             plan: the compiled checks.
             files: the files, all of the plan's format.
             inventory: for telemetry, the snapshot that it refers to, with its format.
+            inventory_sources: where people can open that snapshot; by itself, where it is.
             rows_max: believe no footer that claims more; None for one's own files.
 
         Raises:
@@ -110,7 +120,15 @@ class Checker:
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
             }
-            return _report(plan, self._ask(job))
+            report = _report(plan, self._ask(job))
+            self._keep_failing_rows(plan, report, job)
+        sources = inventory_sources or [str(path) for path, _ in inventory]
+        return explained(
+            report,
+            plan,
+            [_file(file.source or str(file.path), file) for file in files],
+            [(source, format_) for source, (_, format_) in zip(sources, inventory, strict=True)],
+        )
 
     def write_database(
         self, database: Path, statements: Sequence[str], files: Sequence[Path]
@@ -120,16 +138,50 @@ class Checker:
         Raises:
             WorkerError: it could not be written.
         """
+        wal = f"{database}.wal"
+        self._write(database, statements, [*map(str, files), str(database), wal], str(database))
+
+    def write_failing_rows(self, failing_rows: FailingRows) -> None:
+        """Gather what was kept of the rows that fail, and put it in its place.
+
+        Raises:
+            WorkerError: it could not be written.
+        """
+        for path, (query, draft, parts) in failing_rows.drafts().items():
+            self._write(path, [copy(query, draft)], [*map(str, parts), str(draft)])
+        failing_rows.publish()
+
+    def _keep_failing_rows(self, plan: Plan, report: Report, job: dict[str, Any]) -> None:
+        part = self._failing_rows and self._failing_rows.part(plan, report, job)
+        if part:
+            paths = [file["path"] for file in (*job["files"], *job["inventory"])]
+            self._write(
+                part.paths[0],
+                part.statements,
+                [*paths, *map(str, part.paths)],
+                timezone=plan.timezone,
+            )
+
+    def _write(
+        self,
+        path: Path,
+        statements: Sequence[str],
+        paths: Sequence[str],
+        database: str = ":memory:",
+        timezone: str = "UTC",
+    ) -> None:
+        """Run statements in a worker that may read and write these paths."""
         job = {
-            "database": str(database),
+            "database": database,
             "statements": list(statements),
-            "paths": [str(path) for path in files],
+            "paths": list(paths),
+            "timezone": timezone,
         }
         answer, _ = self._answer(job)
         if answer is None or "error" in answer:
             self._drop()
             cause = answer["error"] if answer else "the worker died of it"
-            raise WorkerError(f"cannot write {database}", cause=cause)
+            raise WorkerError(f"cannot write {path}", cause=cause)
 
     def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         reason = ""

@@ -34,10 +34,7 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     if any(outcome["failed"] for outcome in outcomes):
         return {"outcomes": outcomes, "rows": 0}
     try:
-        connection.execute(f"CREATE TEMP VIEW delivered AS {_delivered(job)}")
-        if job["inventory"]:
-            connection.execute(f"CREATE TEMP VIEW inventory AS {_inventory(job)}")
-        for statement in (*plan["window"], *plan["prepare"]):
+        for statement in setup(job):
             connection.execute(statement)
         outcomes += _scan(connection, job)
     except _ENGINE_FAULTS:
@@ -47,6 +44,14 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     rows_id = plan["rows_check"]["check"]["id"]
     rows = next(outcome["total"] for outcome in outcomes if outcome["id"] == rows_id)
     return {"outcomes": outcomes, "rows": rows}
+
+
+def setup(job: Job) -> list[str]:
+    """Statements that show the files, and make what the scan needs."""
+    views = [f"CREATE TEMP VIEW delivered AS {_delivered(job)}"]
+    if job["inventory"]:
+        views.append(f"CREATE TEMP VIEW inventory AS {_inventory(job)}")
+    return [*views, *job["plan"]["window"], *job["plan"]["prepare"]]
 
 
 def unreadable(job: Job, error: Exception) -> dict[str, Any]:

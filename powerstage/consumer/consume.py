@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import powerstage
-from powerstage.checks import Checker, CheckResult
+from powerstage.checks import Checker, CheckResult, FailingRows
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
@@ -91,6 +91,7 @@ def consume(
     contract: Contract | None = None,
     only: Sequence[Slot] | None = None,
     send_receipts: bool = True,
+    failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Consumed:
     """Judge what a feed holds and the lake's ledger does not.
@@ -104,6 +105,7 @@ def consume(
             the lake has pinned, or at first use the feed's own.
         only: judge no other deliveries than these (and the inventory that they refer to).
         send_receipts: False leaves them in the ledger.
+        failing_rows: where to keep the rows that fail; None for nowhere.
         on_judgement: called after each verdict is recorded.
 
     Raises:
@@ -121,7 +123,7 @@ def consume(
             f"there is no delivery in {store.url}",
             fix="check the URL; a feed has an object under commits/ for each delivery",
         )
-    with lake.at_work() as incoming, Checker() as checker:
+    with lake.at_work() as incoming, Checker(failing_rows) as checker:
         _claim(lake, store, name)
         agreed = _agree(store, lake, contract)
         run = _Run(
