@@ -55,9 +55,9 @@ class FailingRows:
     """
 
     def __init__(self, path: Path, checks: Collection[str] = ()) -> None:
-        self._path, self._checks = path, checks
-        self._missing_path = path.with_suffix(f".missing{path.suffix}")
-        self._folder = tempfile.TemporaryDirectory(prefix=".failing-rows-", dir=path.parent)
+        self._path, self._checks = path.absolute(), checks
+        self._missing_path = self._path.with_suffix(f".missing{path.suffix}")
+        self._folder = tempfile.TemporaryDirectory(prefix=".failing-rows-", dir=self._path.parent)
         self._parts: dict[Path, list[Path]] = {self._path: [], self._missing_path: []}
 
     def __enter__(self) -> Self:

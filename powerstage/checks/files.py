@@ -40,9 +40,20 @@ _FORMS: Final = {
     "BOOLEAN": "(?i)true|false",
     "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
-_ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = )")
+_ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = |LINE [0-9]+: )")
 _KIND: Final = re.compile(r"^[A-Za-z ]*Error: ")
-_NO_STATE: Final = "CSV Parser state machine"
+# What DuckDB says of a file, and what it means to whoever wrote it.
+_CHANGED: Final = "its footer makes no sense: bytes of it were changed"
+_MEANINGS: Final = {
+    "CSV Parser state machine": "a quote is out of place, or its lines end in different ways",
+    "No magic bytes found": "it is cut off, or no Parquet file: its end is not that of one",
+    "too small to be a Parquet file": "it is too short for a Parquet file",
+    "Footer length error": "it is cut off or changed: its footer is longer than the file",
+    "TProtocolException": _CHANGED,
+    "don't know what type": _CHANGED,
+    "column chunk is missing": _CHANGED,
+    "ecompression failure": "its data cannot be unpacked: bytes of them were changed",
+}
 
 
 def reader(path: str, format_: FileFormat) -> str:
@@ -127,8 +138,9 @@ def csv_header(path: str) -> list[str]:
 
 
 def complaint(error: Exception) -> str:
-    """What a reader said about a file, in one line: without its advice to look away."""
+    """What a reader said about a file, in one line: in our words, or without its own advice."""
     text = _KIND.sub("", _ADVICE.split(str(error), maxsplit=1)[0])
-    if _NO_STATE in text:
-        return "a quote is out of place, or its lines end in different ways"
+    for said, meaning in _MEANINGS.items():
+        if said in text:
+            return meaning
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())

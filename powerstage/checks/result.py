@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from powerstage.contract.model import Severity
+from powerstage.contract.model import DatasetName, Severity
 
 Outcome: TypeAlias = Literal["pass", "fail", "warn"]
 
@@ -47,6 +47,7 @@ class Sample:
 class CheckResult:
     """The outcome of one check: how many of how many failed, and up to five of them.
 
+    ``dataset`` is the one whose rows were looked at; empty where that is not what was looked at.
     ``found`` names the values of samples that show why, beside those that say which reading it
     is. ``detail`` says more where counts and rows do not: what a reader complained of, say.
     ``hints`` are guesses at the cause, in words. ``script`` is SQL that anybody's DuckDB can run
@@ -59,6 +60,7 @@ class CheckResult:
     total: int = 0
     samples: tuple[Sample, ...] = ()
     detail: str = ""
+    dataset: DatasetName | Literal[""] = ""
     found: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     script: str = ""

@@ -21,7 +21,7 @@ _LIMIT: Final = re.compile(r"\s*LIMIT \d+\s*$")
 def explained(
     report: Report, plan: Plan, files: Sequence[Job], inventory: Sequence[tuple[str, FileFormat]]
 ) -> Report:
-    """A report whose findings say which values show why, and bring their SQL along.
+    """A report that names its dataset; findings say which values show why, and bring SQL along.
 
     Args:
         report: the report.
@@ -30,16 +30,15 @@ def explained(
         inventory: the same of the inventory, with its format.
     """
     scanned = {check.check.id: check for check in plan.scan_checks}
-    if not any(finding.check.id in scanned for finding in report.findings):
-        return report
-    before = _before(plan, files, inventory)
+    found = any(finding.check.id in scanned for finding in report.findings)
+    before = _before(plan, files, inventory) if found else ""
 
     def explain(result: CheckResult) -> CheckResult:
         check = scanned.get(result.check.id)
         if result.outcome == "pass" or check is None:
-            return result
+            return replace(result, dataset=plan.dataset)
         script = f"{before}\n{query_of(check)};\n" if before else ""
-        return replace(result, found=check.found, script=script)
+        return replace(result, dataset=plan.dataset, found=check.found, script=script)
 
     return replace(report, results=tuple(explain(result) for result in report.results))
 

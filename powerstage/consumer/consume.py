@@ -1,13 +1,13 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import powerstage
-from powerstage.checks import Checker, CheckResult, FailingRows
+from powerstage.checks import Check, Checker, CheckResult, FailingRows
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
@@ -37,6 +37,23 @@ from powerstage.errors import (
 from powerstage.store import Store, create, read
 
 DEFAULT_CONSUMER: Final = "consumer"
+# Checks of a feed as a whole, and what their findings are about.
+PERIOD_MISSING: Final = Check(
+    id="period.missing",
+    words="no period is missing",
+    expected="a delivery for each period between the first and the last",
+    severity="error",
+    at="the feed",
+    counts="periods",
+)
+COMMIT_STRAY: Final = Check(
+    id="commit.stray",
+    words="nothing but commits stands under commits/",
+    expected="keys of the agreed layout",
+    severity="error",
+    at="the feed",
+    counts="objects",
+)
 _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
 
@@ -89,7 +106,7 @@ def consume(
     clock: Callable[[], datetime],
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
-    only: Sequence[Slot] | None = None,
+    only: Collection[Slot] | None = None,
     send_receipts: bool = True,
     failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,

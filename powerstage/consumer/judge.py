@@ -57,6 +57,17 @@ OBJECT_SIZE: Final = _check("object.size", "every data object has its size", "th
 OBJECT_DIGEST: Final = _check(
     "object.digest", "every data object has its digest", "the sha256 promised"
 )
+# In the order in which they are run.
+DELIVERY_CHECKS: Final = (
+    COMMIT_READABLE,
+    CONTRACT_AGREED,
+    PERIOD_AGREED,
+    COMMIT_CHAIN,
+    INVENTORY_ACCEPTED,
+    OBJECT_PRESENT,
+    OBJECT_SIZE,
+    OBJECT_DIGEST,
+)
 _MAKES_UNREADABLE: Final = {
     COMMIT_READABLE.id,
     OBJECT_PRESENT.id,
