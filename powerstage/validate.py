@@ -23,7 +23,13 @@ from powerstage.checks import (
     merge,
 )
 from powerstage.consumer import Consumed, Judgement, Lake, consume
-from powerstage.consumer.consume import COMMIT_STRAY, PERIOD_MISSING, discover, feed_contract
+from powerstage.consumer.consume import (
+    COMMIT_KEY,
+    FEED_CHECKS,
+    PERIOD_MISSING,
+    discover,
+    feed_contract,
+)
 from powerstage.consumer.judge import DELIVERY_CHECKS
 from powerstage.consumer.lake import LEDGER_FILE
 from powerstage.contract import CommitKey, Contract, Slot, default, parse_key, period_text
@@ -31,14 +37,13 @@ from powerstage.contract.calendar import find_gaps
 from powerstage.contract.layout import COMMITS
 from powerstage.contract.model import DatasetName
 from powerstage.errors import NothingToJudgeError, RecordError, UsageError
-from powerstage.producer import check_export, open_export
-from powerstage.producer.export import Export
+from powerstage.producer import Export, check_export, open_export
 from powerstage.store import Store, open_store
 
 _SUFFIXES: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Validated:
     """What came of a target.
 
@@ -53,6 +58,17 @@ class Validated:
     reports: tuple[tuple[str, Report], ...]
     consumed: Consumed | None = None
     slot: Slot | None = None
+
+    def __repr__(self) -> str:
+        """In one line: a failed assert shows it."""
+        found = [
+            f"{finding.outcome} {finding.check.id} ({name})"
+            for name, report in self.reports
+            for finding in report.findings
+        ]
+        gaps = self.consumed.gaps if self.consumed and self.slot is None else ()
+        missing = [f"missing {gap.periods} periods" for gap in gaps]
+        return f"<validated {self.target}: {', '.join(missing + found) or 'pass'}>"
 
     @property
     def ok(self) -> bool:
@@ -105,7 +121,7 @@ class _Part:
             consumed,
             judgements=tuple(self.judgement(judgement) for judgement in consumed.judgements),
             gaps=gaps if self.counts(PERIOD_MISSING.id) else (),
-            strays=consumed.strays if self.counts(COMMIT_STRAY.id) else (),
+            strays=consumed.strays if self.counts(COMMIT_KEY.id) else (),
         )
 
     def counts(self, check: str) -> bool:
@@ -160,7 +176,7 @@ def validate(
             with Checker(kept) as checker:
                 report = _check_file(checker, agreed, path, inventory)
         else:
-            export = _open_export(path, contract)
+            export = find_export(path, contract)
             agreed = export.contract
             _require_known(part, agreed)
             with Checker(kept) as checker:
@@ -198,7 +214,7 @@ def _require_known(part: _Part, contract: Contract) -> None:
         for format_ in _SUFFIXES.values()
         for check in compile_plan(contract, dataset, format_).checks
     }
-    known |= {check.id for check in (*DELIVERY_CHECKS, PERIOD_MISSING, COMMIT_STRAY)}
+    known |= {check.id for check in (*DELIVERY_CHECKS, *FEED_CHECKS)}
     for id_ in sorted((part.checks or set()) - known):
         near = get_close_matches(id_, sorted(known), n=3, cutoff=0.4) or sorted(known)
         raise UsageError(f"there is no check {id_}", fix=f"name one of {', '.join(near)}")
@@ -209,8 +225,8 @@ def _check_file(
 ) -> Report:
     """Take a file for telemetry, or for an inventory if it has just those columns."""
     file = [InputFile(path=path, name=path.name)]
-    format_ = _format(path)
-    inventory = [(inventory_path, _format(inventory_path))] if inventory_path else []
+    format_ = file_format(path)
+    inventory = [(inventory_path, file_format(inventory_path))] if inventory_path else []
     reports = []
     if inventory_path:
         own = [InputFile(path=inventory_path, name=inventory_path.name)]
@@ -232,13 +248,21 @@ def _has_wrong_columns(report: Report) -> bool:
     return any(finding.check.id == "columns.agreed" for finding in report.findings)
 
 
-def _format(path: Path) -> FileFormat:
+def file_format(path: Path) -> FileFormat:
+    """``csv`` or ``parquet``, by a file's name; ``UsageError`` if it is neither."""
     if path.suffix not in _SUFFIXES:
         raise UsageError(f"{path} is neither .csv nor .parquet", fix="name a CSV or a Parquet file")
     return _SUFFIXES[path.suffix]
 
 
-def _open_export(path: Path, contract: Contract | None) -> Export:
+def find_export(path: Path, contract: Contract | None) -> Export:
+    """The export in a folder.
+
+    Raises:
+        NothingToJudgeError: there is nothing.
+        UsageError: it holds something else, or a part of an export is missing.
+        ContractError: the contract is wrong.
+    """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         raise NothingToJudgeError(
             f"there is nothing {'in' if path.exists() else 'at'} {path}",
@@ -266,7 +290,7 @@ def _validate_feed(
     kept: FailingRows | None,
     on_judgement: Callable[[Judgement], None],
 ) -> Validated:
-    feed, slot = _delivery(target)
+    feed, slot = split_delivery(target)
     store = open_store(feed)
     if part.checks is not None:
         contract = contract or feed_contract(store)
@@ -318,8 +342,12 @@ def _slots(store: Store, slot: Slot | None, part: _Part) -> frozenset[Slot]:
     return later
 
 
-def _delivery(target: str) -> tuple[str, Slot | None]:
-    """The feed, and the slot where the target is the URL of a commit."""
+def split_delivery(target: str) -> tuple[str, Slot | None]:
+    """The feed, and the slot where the target is the URL of a commit.
+
+    Raises:
+        UsageError: it is a ``.json``, and no commit's.
+    """
     if not target.endswith(".json"):
         return target, None
     # From within a feed, its name is not said.

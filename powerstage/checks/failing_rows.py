@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
@@ -58,7 +59,9 @@ class FailingRows:
         self._path, self._checks = path.absolute(), checks
         self._missing_path = self._path.with_suffix(f".missing{path.suffix}")
         self._folder = tempfile.TemporaryDirectory(prefix=".failing-rows-", dir=self._path.parent)
-        self._parts: dict[Path, list[Path]] = {self._path: [], self._missing_path: []}
+        # By the name of its first file: deliveries are judged side by side.
+        self._parts: dict[Path, list[tuple[str, Path]]] = {self._path: [], self._missing_path: []}
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -83,8 +86,9 @@ class FailingRows:
             return None
         copies, paths = [], []
         for path, query in queries.items():
-            part = Path(self._folder.name, f"{len(self._parts[path])}-{path.name}")
-            self._parts[path].append(part)
+            with self._lock:
+                part = Path(self._folder.name, f"{len(self._parts[path])}-{path.name}")
+                self._parts[path].append((job["files"][0]["name"], part))
             copies.append(copy(query, part))
             paths.append(part)
         return Part(statements=(*setup(job), *copies), paths=tuple(paths))
@@ -92,7 +96,8 @@ class FailingRows:
     def drafts(self) -> Mapping[Path, tuple[str, Path, Sequence[Path]]]:
         """For each file: the query that gathers its parts, its draft, and the parts."""
         found = {}
-        for path, parts in self._parts.items():
+        for path, named in self._parts.items():
+            parts = [part for _, part in sorted(named)]
             if parts or path == self._path:
                 draft = Path(self._folder.name, f"draft-{path.name}")
                 found[path] = _gathered(parts, is_rows=path == self._path), draft, parts

@@ -41,6 +41,7 @@ _FORMS: Final = {
     "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
 _ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = |LINE [0-9]+: )")
+_LINE_CHARACTERS_MAX: Final = 200
 _KIND: Final = re.compile(r"^[A-Za-z ]*Error: ")
 # What DuckDB says of a file, and what it means to whoever wrote it.
 _CHANGED: Final = "its footer makes no sense: bytes of it were changed"
@@ -138,9 +139,10 @@ def csv_header(path: str) -> list[str]:
 
 
 def complaint(error: Exception) -> str:
-    """What a reader said about a file, in one line: in our words, or without its own advice."""
+    """What a reader said about a file, in one line: in our words, or cut and without advice."""
     text = _KIND.sub("", _ADVICE.split(str(error), maxsplit=1)[0])
     for said, meaning in _MEANINGS.items():
         if said in text:
             return meaning
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    lines = [line.strip()[:_LINE_CHARACTERS_MAX] for line in text.splitlines()]
+    return "; ".join(filter(None, lines))

@@ -1,6 +1,8 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
-from collections.abc import Callable, Collection
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Final
 
 import powerstage
 from powerstage.checks import Check, Checker, CheckResult, FailingRows
+from powerstage.consumer.ahead import judge_ahead
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
@@ -37,7 +40,7 @@ from powerstage.errors import (
 from powerstage.store import Store, create, read
 
 DEFAULT_CONSUMER: Final = "consumer"
-# Checks of a feed as a whole, and what their findings are about.
+# Checks of a feed as a whole: no delivery is blamed for what they find.
 PERIOD_MISSING: Final = Check(
     id="period.missing",
     words="no period is missing",
@@ -46,14 +49,15 @@ PERIOD_MISSING: Final = Check(
     at="the feed",
     counts="periods",
 )
-COMMIT_STRAY: Final = Check(
-    id="commit.stray",
+COMMIT_KEY: Final = Check(
+    id="commit.key",
     words="nothing but commits stands under commits/",
     expected="keys of the agreed layout",
     severity="error",
     at="the feed",
-    counts="objects",
+    counts="keys",
 )
+FEED_CHECKS: Final = (PERIOD_MISSING, COMMIT_KEY)
 _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
 
@@ -151,6 +155,7 @@ def consume(
             name=name,
             clock=clock,
             incoming=incoming,
+            failing_rows=failing_rows,
         )
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
@@ -158,12 +163,10 @@ def consume(
         if send_receipts:
             run.send_receipts()
         judgements = []
-        for slot in found.slots:
-            if slot in known or (only is not None and slot not in only):
-                continue
-            for judgement in run.judge(slot):
-                judgements.append(judgement)
-                on_judgement(judgement)
+        wanted = [slot for slot in found.slots if only is None or slot in only]
+        for judgement in run.judge([slot for slot in wanted if slot not in known]):
+            judgements.append(judgement)
+            on_judgement(judgement)
             if send_receipts:
                 run.send_receipts()
         lake.write_views(checker)
@@ -213,18 +216,42 @@ class _Run:
     name: str
     clock: Callable[[], datetime]
     incoming: Path
+    failing_rows: FailingRows | None
 
     def __post_init__(self) -> None:
         self._early: list[Judgement] = []
-        self._judge = Judge(self.store, self.contract, self.checker, self._inventory_of)
+        # Threads look here: the ledger is this one's alone.
+        self._inventories = {
+            entry.slot: self.lake.inventory_of(entry.slot)
+            for entry in self.lake.ledger.entries()
+            if entry.slot.dataset == "inventory"
+        }
+        self._one = Judge(self.store, self.contract, self.checker, self._inventory_of)
 
-    def judge(self, slot: Slot) -> list[Judgement]:
-        """Judge a delivery and record it; first the inventory that it pins, if that is due."""
-        self._early = []
-        if self.lake.ledger.entry(slot) is not None:
-            return []
-        judgement = self._judge_one(slot)
-        return [*self._early, judgement]
+    def judge(self, slots: Sequence[Slot]) -> Iterator[Judgement]:
+        """Judge deliveries and record them; yields each once it is recorded.
+
+        Inventories come first: what pins them waits for their verdicts.
+        """
+        inventories = [slot for slot in slots if slot.dataset == "inventory"]
+        for slot in inventories:
+            yield from self._judge(slot)
+        telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
+        ahead = judge_ahead(
+            telemetry,
+            self.incoming,
+            store=self.store,
+            contract=self.contract,
+            inventory_of=self._inventories.get,
+            failing_rows=self.failing_rows,
+        )
+        with closing(ahead) as judged:
+            for slot, judgement in judged:
+                if judgement is None:
+                    yield from self._judge(slot)
+                else:
+                    self._record(judgement)
+                    yield judgement
 
     def send_receipts(self) -> None:
         """Empty the outbox."""
@@ -233,14 +260,25 @@ class _Run:
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
-        known = self.lake.inventory_of(slot)
-        if known is None and self.store.head(str(CommitKey(slot=slot))) is not None:
+        if slot not in self._inventories and self.store.head(str(CommitKey(slot=slot))) is not None:
             self._early.append(self._judge_one(slot))
-            known = self.lake.inventory_of(slot)
-        return known
+        return self._inventories.get(slot)
+
+    def _judge(self, slot: Slot) -> list[Judgement]:
+        """Judge and record a delivery; first the inventory that it pins, if that is due."""
+        if self.lake.ledger.entry(slot) is not None:
+            return []
+        self._early = []
+        judgement = self._judge_one(slot)
+        return [*self._early, judgement]
 
     def _judge_one(self, slot: Slot) -> Judgement:
-        judgement = self._judge.judge(slot, self.incoming)
+        with tempfile.TemporaryDirectory(dir=self.incoming) as folder:
+            judgement = self._one.judge(slot, Path(folder))
+            self._record(judgement)
+        return judgement
+
+    def _record(self, judgement: Judgement) -> None:
         files: list[DataFile] = []
         if judgement.verdict == "accepted":
             for file, path in judgement.files:
@@ -248,7 +286,7 @@ class _Run:
                 files.append(file)
         self.lake.ledger.record(
             Entry(
-                slot=slot,
+                slot=judgement.slot,
                 identity=judgement.identity,
                 verdict=judgement.verdict,
                 rows=judgement.report.rows,
@@ -256,9 +294,8 @@ class _Run:
             files,
             self._receipt(judgement),
         )
-        for path in self.incoming.iterdir():
-            path.unlink()
-        return judgement
+        if judgement.slot.dataset == "inventory":
+            self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
 
     def _receipt(self, judgement: Judgement) -> Receipt:
         receipt = self._whole_receipt(judgement)

@@ -8,6 +8,7 @@ lake.duckdb         views ``telemetry`` and ``inventory``, for the duckdb comman
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -200,6 +201,4 @@ class Lake:
         """Remove what a killed consumer left behind."""
         for folder in self.folder.glob(".incoming-*"):
             if folder != except_for:
-                for path in folder.iterdir():
-                    path.unlink()
-                folder.rmdir()
+                shutil.rmtree(folder)

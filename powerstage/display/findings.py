@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from powerstage.checks import Check, CheckResult, Report, Sample, fails, passes
 from powerstage.consumer import Consumed
-from powerstage.consumer.consume import COMMIT_STRAY, PERIOD_MISSING
+from powerstage.consumer.consume import COMMIT_KEY, PERIOD_MISSING
 from powerstage.contract import period_text
 
 
@@ -59,21 +59,20 @@ def feed_results(consumed: Consumed) -> list[CheckResult]:
             file="",
             row=0,
             values=(
-                ("from", period_text(gap.first)),
-                ("to", period_text(gap.last)),
-                ("missing", str(gap.periods)),
+                ("first", period_text(gap.first)),
+                ("last", period_text(gap.last)),
+                ("periods", str(gap.periods)),
             ),
         )
         for gap in consumed.gaps
     )
     strays = tuple(Sample(file=key, row=0, values=()) for key in consumed.strays)
     missing = sum(gap.periods for gap in consumed.gaps)
+    slots = {judgement.slot for judgement in consumed.judgements}
+    periods = {slot.period for slot in slots if slot.dataset == "telemetry"}
     return [
-        fails(check, failed=count, total=0, samples=samples) if samples else passes(check)
-        for check, count, samples in (
-            (PERIOD_MISSING, missing, gaps),
-            (COMMIT_STRAY, len(strays), strays),
-        )
+        _result(PERIOD_MISSING, missing, len(periods) + missing, gaps),
+        _result(COMMIT_KEY, len(strays), len(slots) + len(strays), strays),
     ]
 
 
@@ -104,6 +103,12 @@ def contract_line(check: Check) -> tuple[str, str]:
     """The contract's file and line; nothing where the rule stands in none."""
     file, _, line = check.at.rpartition(":")
     return (file, line) if line.isdigit() else ("", "")
+
+
+def _result(check: Check, failed: int, total: int, samples: tuple[Sample, ...]) -> CheckResult:
+    if not failed:
+        return passes(check, total)
+    return fails(check, failed=failed, total=total, samples=samples[:5])
 
 
 def _quoted(text: str) -> str:

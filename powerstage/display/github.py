@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from powerstage.contract.safe_text import safe
 from powerstage.display.findings import (
     CheckSummary,
     contract_line,
@@ -12,7 +13,6 @@ from powerstage.display.findings import (
     place,
     row_words,
 )
-from powerstage.display.terminal import safe
 
 # GitHub refuses a summary of more than 1 MiB.
 SUMMARY_BYTES_MAX: Final = 900_000

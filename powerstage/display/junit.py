@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from powerstage.contract.safe_text import safe
 from powerstage.display.findings import (
     CheckSummary,
     contract_line,
@@ -12,7 +13,6 @@ from powerstage.display.findings import (
     place,
     row_words,
 )
-from powerstage.display.terminal import safe
 
 _FINDINGS_MAX: Final = 20
 # Printable, and still none of XML's characters.

@@ -22,15 +22,19 @@ def show_report(terminal: Terminal, name: str, report: Report, folder: str = "")
     mark: Span = ("✓ ", GOOD) if report.ok else ("✗ ", BAD)
     terminal.line(mark, (name, BOLD), f"   {_counts(report)} · {report.rows:,} rows")
     for finding in report.findings:
-        show_finding(terminal, name, finding, folder)
+        _show_finding(terminal, name, finding, folder)
 
 
-def show_finding(terminal: Terminal, name: str, finding: CheckResult, folder: str = "") -> None:
-    """One check that did not pass, with up to five of its rows."""
+def _show_finding(terminal: Terminal, name: str, finding: CheckResult, folder: str) -> None:
     if terminal.is_plain:
         for line in _plain_lines(name, finding, folder):
             terminal.line(line)
-        return
+    else:
+        show_finding(terminal, finding)
+
+
+def show_finding(terminal: Terminal, finding: CheckResult) -> None:
+    """One check that did not pass, for people: with up to five of its rows as a table."""
     check, style = finding.check, BAD if finding.outcome == "fail" else WARN
     terminal.line("")
     terminal.line(
@@ -85,7 +89,7 @@ def show_judgement(terminal: Terminal, judgement: Judgement, folder: str = "") -
         return
     terminal.line(*head, (f"   {_counts(judgement.report)} · {judgement.report.rows:,} rows", DIM))
     for finding in findings:
-        show_finding(terminal, str(judgement.slot), finding, folder)
+        _show_finding(terminal, str(judgement.slot), finding, folder)
     if findings and not terminal.is_plain:
         terminal.line("")
 
