@@ -1,4 +1,4 @@
-"""The same results as JSON types: one versioned document a command."""
+"""The same results as JSON types: one versioned document a command, as result.schema.json says."""
 
 from typing import Any, Final
 
@@ -122,6 +122,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
     return {
         "id": check.id,
         "words": check.words,
+        "dataset": result.dataset,
         "outcome": result.outcome,
         "failed": result.failed,
         "total": result.total,
@@ -129,7 +130,10 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "expected": check.expected,
         "at": check.at,
         "detail": result.detail,
+        "found": list(result.found),
+        "hints": list(result.hints),
         "sql": check.sql,
+        "script": result.script,
         "sample": [
             {"file": sample.file, "row": sample.row, "values": dict(sample.values)}
             for sample in result.samples
