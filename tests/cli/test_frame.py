@@ -40,7 +40,8 @@ OPTIONS = {
     " FEED",
     "publish": "--contract --yes-write-to --json FOLDER FEED",
     "consume": "--into --as --contract --yes-write-to --json FEED",
-    "validate": "--inventory --contract --json TARGET",
+    "validate": "--inventory --contract --since --check --fail-on --failing-rows --junit --json"
+    " TARGET",
     "status": "--json FEED",
 }
 
