@@ -1,6 +1,7 @@
 """What a finding brings along: SQL that runs anywhere, and every row that fails as Parquet."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -133,7 +134,7 @@ def check(desk: Desk, checker: Checker, file: Path, format_: FileFormat) -> None
     )
 
 
-def query(sql: str) -> list[tuple[object, ...]]:
+def query(sql: str) -> list[tuple[Any, ...]]:
     """The rows of a query."""
     with duckdb.connect() as connection:
         return connection.execute(sql).fetchall()

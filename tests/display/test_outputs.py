@@ -57,8 +57,8 @@ def test_a_finding_on_a_pipe_is_a_compilers_line() -> None:
             ' found="65535.0" expected="0..2000 W" sn="X 1"'
         ),
         (
-            "export: note value.range: 2 of 10 rows (20.000%); expected 0..2000 W; agreed at c.yaml:41;"
-            " hint: all bits of 16"
+            "export: note value.range: 2 of 10 rows (20.000%); expected 0..2000 W;"
+            " agreed at c.yaml:41; hint: all bits of 16"
         ),
     ]
 
@@ -133,7 +133,8 @@ def test_a_hostile_value_is_no_command_of_github() -> None:
     """It neither ends the line nor the command's properties."""
     (line,) = annotations(summaries(finding(HOSTILE)), "a,b:c")
     assert line.startswith("::error file=c.yaml,line=41,title=value.range::")
-    assert line.isprintable()
+    assert line.splitlines() == [line]
+    assert "\x1b" not in line
     assert "<script>`%25" in line
 
 
