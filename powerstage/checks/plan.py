@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from powerstage.checks.counts import ScanCheck, complete_check, row_check, rows_check, unique_check
 from powerstage.checks.files import FileFormat, delivered_columns
+from powerstage.checks.quality import metric_checks, query_checks
 from powerstage.checks.result import Check
 from powerstage.checks.rules import column_rules, late_us, microseconds, start_us, telemetry_rules
 from powerstage.contract.model import Contract, Dataset, DatasetName
@@ -19,6 +20,8 @@ from powerstage.engine import sql_file, sql_name, sql_text
 
 # One bit each: 64 MiB of bitmap; DuckDB's own limit is 10**9.
 POSITIONS_MAX: Final = 2**29
+# Their names are sorted once, in 800 MB.
+DEVICES_MAX: Final = 5_000_000
 
 _DEVICE: Final = (
     'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'
@@ -35,6 +38,8 @@ class Plan:
     ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
     of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
     the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``.
+    ``queries`` are the contract's own: each runs by itself, over the views ``inventory`` and
+    ``telemetry`` in the contract's columns; ``views`` has what each selects.
     """
 
     dataset: DatasetName
@@ -50,6 +55,8 @@ class Plan:
     window: tuple[str, ...]
     prepare: tuple[str, ...]
     scan: str
+    queries: tuple[ScanCheck, ...]
+    views: dict[DatasetName, str]
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -63,7 +70,7 @@ class Plan:
             self.columns_check,
             self.types_check,
             self.rows_check.check,
-            *(counted.check for counted in self.scan_checks),
+            *(counted.check for counted in (*self.scan_checks, *self.queries)),
         )
 
 
@@ -107,6 +114,7 @@ def compile_plan(
         *(row_check(contract, columns, source, rule) for rule in rows),
         unique_check(contract, columns, source, on_grid=on_grid),
         *([complete_check(contract)] if on_grid else []),
+        *metric_checks(contract, columns, source, format),
     )
     return Plan(
         dataset=dataset,
@@ -119,8 +127,22 @@ def compile_plan(
         window=times,
         prepare=prepare,
         scan=f"SELECT {', '.join(scanned.count for scanned in scan_checks)} FROM {source}",
+        queries=query_checks(contract, columns, with_inventory=with_inventory),
+        views=_views(contract, dataset),
         **_file_checks(contract, columns),
     )
+
+
+def _views(contract: Contract, dataset: DatasetName) -> dict[DatasetName, str]:
+    """What the views of a query select: of a snapshot, which may be a CSV, typed again."""
+    delivered = ", ".join(sql_name(column.name) for column in contract.dataset(dataset).columns)
+    if dataset == "inventory":
+        return {"inventory": delivered}
+    snapshot = ", ".join(
+        f"TRY_CAST({sql_name(column.name)} AS {column.type}) AS {sql_name(column.name)}"
+        for column in contract.inventory.columns
+    )
+    return {"inventory": snapshot, "telemetry": delivered}
 
 
 def _file_checks(contract: Contract, dataset: Dataset) -> dict[str, Any]:

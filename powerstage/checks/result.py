@@ -50,8 +50,9 @@ class CheckResult:
     ``dataset`` is the one whose rows were looked at; empty where that is not what was looked at.
     ``found`` names the values of samples that show why, beside those that say which reading it
     is. ``detail`` says more where counts and rows do not: what a reader complained of, say.
-    ``hints`` are guesses at the cause, in words. ``script`` is SQL that anybody's DuckDB can run
-    as it stands, to see everything that failed; empty where no row can.
+    ``observed`` is the number that a rule of the user's own is about. ``hints`` are guesses at
+    the cause, in words. ``script`` is SQL that anybody's DuckDB can run as it stands, to see
+    everything that failed; empty where no row can.
     """
 
     check: Check
@@ -60,6 +61,7 @@ class CheckResult:
     total: int = 0
     samples: tuple[Sample, ...] = ()
     detail: str = ""
+    observed: float | None = None
     dataset: DatasetName | Literal[""] = ""
     found: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
@@ -89,9 +91,9 @@ class Report:
         return all(result.outcome != "fail" for result in self.results)
 
 
-def passes(check: Check, total: int = 0) -> CheckResult:
+def passes(check: Check, total: int = 0, *, observed: float | None = None) -> CheckResult:
     """The result of a check that found nothing."""
-    return CheckResult(check=check, outcome="pass", total=total)
+    return CheckResult(check=check, outcome="pass", total=total, observed=observed)
 
 
 def fails(
@@ -101,6 +103,7 @@ def fails(
     total: int = 1,
     samples: tuple[Sample, ...] = (),
     detail: str = "",
+    observed: float | None = None,
 ) -> CheckResult:
     """The result of a check that found something: ``fail`` or ``warn``, by its severity."""
     return CheckResult(
@@ -110,6 +113,7 @@ def fails(
         total=total,
         samples=samples,
         detail=detail,
+        observed=observed,
     )
 
 

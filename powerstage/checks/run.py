@@ -1,16 +1,17 @@
 """The parent's side of the worker: hand it jobs, survive its death, turn answers into results."""
 
+import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from powerstage.checks.counts import SAMPLES_MAX
+from powerstage.checks.counts import SAMPLES_MAX, ScanCheck
 from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
-from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
+from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
 from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
@@ -18,9 +19,11 @@ from powerstage.checks.result import (
     Report,
     Sample,
     fails,
+    merge,
     passes,
 )
 from powerstage.checks.script import explained
+from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
 
@@ -29,9 +32,10 @@ CPU_SECONDS_MAX: Final = 100
 CPU_SECONDS_PER_FILE_MAX: Final = 10
 # So much longer may a busy machine take.
 SLOWNESS_MAX: Final = 4
+# A query of a contract's own is worth no more.
+QUERY_CPU_SECONDS_MAX: Final = 60
 _DETAIL_CHARACTERS_MAX: Final = 1_000
 _VALUE_CHARACTERS_MAX: Final = 200
-_COUNT_MAX: Final = 2**62
 _TRIES: Final = 2
 
 
@@ -125,10 +129,15 @@ class Checker:
                 ],
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
+                "devices_max": DEVICES_MAX,
                 **_limits(len(files) + len(inventory)),
             }
-            report = self._judged(plan, job)
-            self._keep_failing_rows(plan, report, job)
+            checks = plan.checks[: len(plan.checks) - len(plan.queries)]
+            report = self._judged(job, checks, plan.readable_check, len(files))
+            if len(report.results) == len(checks):
+                # Else the rows could not be looked at.
+                self._keep_failing_rows(plan, report, job)
+                report = merge(report, *(self._asked(job, query) for query in plan.queries))
         sources = inventory_sources or [str(path) for path, _ in inventory]
         return explained(
             report,
@@ -192,20 +201,31 @@ class Checker:
                 f"cannot write {path}", cause=str(answer["error"]) if answer else cause
             )
 
-    def _judged(self, plan: Plan, job: dict[str, Any]) -> Report:
-        """What a worker found; where a fresh one dies of it, too, the file is to blame."""
+    def _asked(self, job: dict[str, Any], query: ScanCheck) -> Report:
+        """The outcome of a query of the contract's own, a job to itself: it spoils no other."""
+        limits = {
+            "cpu_seconds_max": QUERY_CPU_SECONDS_MAX,
+            "seconds_max": SLOWNESS_MAX * QUERY_CPU_SECONDS_MAX,
+        }
+        own = job | {"query": asdict(query)} | limits
+        return self._judged(own, (query.check,), query.check, 1)
+
+    def _judged(
+        self, job: dict[str, Any], checks: Sequence[Check], blamed: Check, total: int
+    ) -> Report:
+        """What a worker found; where a fresh one dies of it, too, a check that is to blame."""
         reason = ""
         for _ in range(_TRIES):
             answer, reason, is_final = self._answer(job)
             if answer is not None:
                 try:
-                    return _report(plan, answer)
+                    return _report(checks, answer)
                 except (LookupError, TypeError, ValueError, AttributeError):
                     self._drop()
                     reason = BREAKS_READER
             if is_final:
                 break
-        broken = fails(plan.readable_check, total=len(job["files"]), detail=_shown_detail(reason))
+        broken = fails(blamed, total=total, detail=_shown_detail(reason))
         return Report(results=(broken,), rows=0)
 
     def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str, bool]:
@@ -253,24 +273,25 @@ def _limits(files: int) -> dict[str, int]:
     return {"cpu_seconds_max": cpu_seconds_max, "seconds_max": SLOWNESS_MAX * cpu_seconds_max}
 
 
-def _report(plan: Plan, answer: dict[str, Any]) -> Report:
+def _report(checks: Sequence[Check], answer: dict[str, Any]) -> Report:
     """Only ids, counts and texts are taken from the worker: words and severities are ours.
 
     It may be in the hands of what it read: an answer of another form is a ``ValueError`` or the
     like, and so is one that lets something pass that was not looked at.
     """
     outcomes = {outcome["id"]: outcome for outcome in answer["outcomes"]}
-    results = [_result(check, outcomes[check.id]) for check in plan.checks if check.id in outcomes]
+    results = [_result(check, outcomes[check.id]) for check in checks if check.id in outcomes]
     report = Report(results=tuple(results), rows=_count(answer["rows"]))
-    if len(results) < len(plan.checks) and not report.findings:
+    if len(results) < len(checks) and not report.findings:
         raise ValueError("checks are missing, and none has failed")
     return report
 
 
 def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
     failed, total = _count(outcome["failed"]), _count(outcome["total"])
+    observed = _observed(outcome.get("observed"))
     if failed == 0:
-        return passes(check, total)
+        return passes(check, total, observed=observed)
     samples = tuple(
         Sample(
             file=_shown_value(sample["file"]),
@@ -287,7 +308,9 @@ def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
         failed=failed,
         total=total,
         samples=samples,
-        detail=_shown_detail(outcome.get("detail", "")),
+        detail=_shown_detail(outcome.get("detail", ""))
+        or ("" if observed is None else f"observed: {observed:.12g}"),
+        observed=observed,
     )
 
 
@@ -300,7 +323,15 @@ def _shown_value(value: object) -> str:
     return shown(str(value), _VALUE_CHARACTERS_MAX)
 
 
+def _observed(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"no number: {value!r}")
+    return float(value)
+
+
 def _count(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+    if not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
         raise ValueError(f"no count: {value!r}")
     return value

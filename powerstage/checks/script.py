@@ -37,7 +37,8 @@ def explained(
         check = scanned.get(result.check.id)
         if result.outcome == "pass" or check is None:
             return replace(result, dataset=plan.dataset)
-        script = f"{before}\n{query_of(check)};\n" if before else ""
+        query = query_of(check)
+        script = f"{before}\n{query};\n" if before and query else ""
         return replace(result, dataset=plan.dataset, found=check.found, script=script)
 
     return replace(report, results=tuple(explain(result) for result in report.results))

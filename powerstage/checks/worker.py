@@ -13,9 +13,9 @@ from typing import IO, Any, Final
 
 import duckdb
 
-from powerstage.checks import scan
+from powerstage.checks import query, scan
 from powerstage.checks.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
-from powerstage.engine import connect, sql_text
+from powerstage.engine import connect_without_macros, sql_text
 
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
 ENGINE_MEMORY: Final = "1GiB"
@@ -45,10 +45,11 @@ def main() -> None:
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
     if "statements" in job:
         return _write_database(job)
+    run = query.run if "query" in job else scan.run
     try:
-        with connect(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+        with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
-            return scan.run(connection, job)
+            return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
@@ -58,7 +59,9 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
 
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:
     try:
-        with connect(threads=2, memory_limit=ENGINE_MEMORY, database=job["database"]) as connection:
+        with connect_without_macros(
+            threads=2, memory_limit=ENGINE_MEMORY, database=job["database"]
+        ) as connection:
             _lock(connection, job["paths"], job["timezone"])
             for statement in job["statements"]:
                 connection.execute(statement)

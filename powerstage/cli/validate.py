@@ -140,7 +140,7 @@ def _show(terminal: Terminal, validated: Validated, failing_rows: Path | None) -
         show_feed(terminal, validated.target, validated.consumed)
     if failing_rows:
         terminal.line(("failing rows ", DIM), str(failing_rows))
-    elif not terminal.is_plain and not validated.ok:
+    elif terminal.is_for_people and not validated.ok:
         terminal.line("")
         terminal.line(("all failing rows: --failing-rows FILE; SQL that finds them: --json", DIM))
 

@@ -1,5 +1,6 @@
 """The part of the profile about rules over readings: ``quality`` of the telemetry dataset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from powerstage.contract.model import Column, Dataset, Measure, Roles, Rule
 from powerstage.contract.profile_schema import read_severity
+from powerstage.contract.quality import kind_of
 from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 
 # The keys that a rule must have, and those that it may have.
@@ -39,11 +41,11 @@ class Rules:
     completeness: float
 
 
-def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
-    """The rules under ``quality``; None, after complaints, where one is missing."""
+def read_rules(reader: Reader, items: Sequence[Tree], line: int) -> Rules | None:
+    """The rules for us under ``quality``; None, after complaints, where one is missing."""
     found: dict[str, tuple[Rule, dict[str, Tree]]] = {}
-    for item in reader.items(tree, "quality"):
-        read = _rule(reader, item)
+    for item in items:
+        read = _rule(reader, item) if kind_of(item) == "custom" else None
         if read is None:
             continue
         name, rule, values = read
@@ -115,10 +117,6 @@ def _rule(reader: Reader, tree: Tree) -> tuple[str, Rule, dict[str, Tree]] | Non
         required="type engine implementation",
         optional="name description severity id dimension businessImpact tags",
     ).values
-    kind = entry.get("type")
-    if isinstance(kind, Scalar) and kind.value != "custom":
-        reader.complain(tree.line, f"rules of type {kind.value!r} are not checked: use 'custom'")
-        return None
     reader.choice(entry.get("engine"), "engine", ("powerstage",))
     implementation = entry.get("implementation")
     if not isinstance(implementation, Mapping):

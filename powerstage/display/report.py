@@ -26,7 +26,7 @@ def show_report(terminal: Terminal, name: str, report: Report, folder: str = "")
 
 
 def _show_finding(terminal: Terminal, name: str, finding: CheckResult, folder: str) -> None:
-    if terminal.is_plain:
+    if not terminal.is_for_people:
         for line in _plain_lines(name, finding, folder):
             terminal.line(line)
     else:
@@ -47,6 +47,7 @@ def show_finding(terminal: Terminal, finding: CheckResult) -> None:
     _show_samples(terminal, finding, style)
     for label, words in (
         ("check", check.id),
+        *([] if finding.observed is None else [("found", f"{finding.observed:g}")]),
         ("expected", check.expected),
         ("agreed", check.at),
         *(("hint", hint) for hint in finding.hints),
@@ -63,7 +64,8 @@ def _plain_lines(name: str, finding: CheckResult, folder: str) -> Iterator[str]:
         where = place(sample, folder) or name
         yield f"{where}: {kind} {check.id}: {words}: {row_words(finding, sample)}".rstrip(" :")
     if not finding.samples:
-        yield f"{name}: {kind} {check.id}: {words}"
+        observed = "" if finding.observed is None else f': found="{finding.observed:g}"'
+        yield f"{name}: {kind} {check.id}: {words}{observed}"
     counted = count_words(finding.failed, finding.total, check)
     hints = "".join(f"; hint: {hint}" for hint in finding.hints)
     expected = f"expected {check.expected}"
@@ -81,7 +83,7 @@ def show_judgement(terminal: Terminal, judgement: Judgement, folder: str = "") -
         " ",
         (judgement.verdict, style),
     )
-    if len(findings) == 1 and not findings[0].samples and not terminal.is_plain:
+    if len(findings) == 1 and not findings[0].samples and terminal.is_for_people:
         # One line is enough, and a broken inventory breaks many deliveries.
         (finding,) = findings
         words = finding.detail or finding.check.words
@@ -90,7 +92,7 @@ def show_judgement(terminal: Terminal, judgement: Judgement, folder: str = "") -
     terminal.line(*head, (f"   {_counts(judgement.report)} · {judgement.report.rows:,} rows", DIM))
     for finding in findings:
         _show_finding(terminal, str(judgement.slot), finding, folder)
-    if findings and not terminal.is_plain:
+    if findings and terminal.is_for_people:
         terminal.line("")
 
 

@@ -41,9 +41,9 @@ class Terminal:
             )
 
     @property
-    def is_plain(self) -> bool:
-        """Whether nobody looks at it but programs: a pipe or a file."""
-        return self._console is None
+    def is_for_people(self) -> bool:
+        """Whether a person looks on, and no program."""
+        return self._console is not None
 
     def fits(self, headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> bool:
         """Whether a table is no wider than the terminal; a pipe has no width."""

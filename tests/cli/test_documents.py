@@ -10,12 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from powerstage.cli import cli
+from powerstage.contract.load import default_text
 from tests.conftest import Run, write_upstream_export
 from tests.documents import SCHEMA, require_described
 
 COMMANDS = [
     "contract lint",
     "contract show",
+    "contract diff {old}.yaml {new}.yaml",
     "kit {tmp}/kit --devices 1",
     "synth {tmp}/export --export parquet --devices 1",
     "synth {tmp}/feed --devices 1",
@@ -33,6 +35,9 @@ COMMANDS = [
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export, a spoilt one, and a feed with faults that a consumer has judged."""
     folder = tmp_path_factory.mktemp("documents")
+    for name, hours in (("old", 1), ("new", 2)):
+        text = default_text().replace("value: 1\n    unit: h", f"value: {hours}\n    unit: h")
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     spoilt = write_upstream_export(folder / "export", 2)
     shutil.copytree(spoilt, folder / "spoilt")
     for path in (folder / "spoilt").glob("data*"):
@@ -54,7 +59,7 @@ def told(*words: str) -> dict[str, Any]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_document_is_described(template: Path, tmp_path: Path, command: str) -> None:
     """It keeps the schema, and the schema knows each of its keys."""
-    names = {name: template / name for name in ("export", "spoilt", "feed")}
+    names = {name: template / name for name in ("export", "spoilt", "feed", "old", "new")}
     document = told(*(word.format(tmp=tmp_path, **names) for word in command.split()))
     require_described(document)
 
