@@ -140,7 +140,7 @@ def test_a_failure_shows_rows_values_and_what_was_agreed(spoilt_run: SpoiltRun) 
     head, _, rest = done.stdout.partition("_ export: value.range _")
     failure = rest.partition("\n____")[0].partition("\n====")[0]
     row = next(line for line in failure.splitlines() if line.startswith(DATA))
-    assert row.split()[:3] == [DATA, "2", "8899000001"]
+    assert row.split()[:3] == [DATA, "3", "8899000001"]
     assert "-5.0" in row.split()
     assert "server power 0..2000 W" in failure
     assert re.search(r"at .*default\.odcs\.yaml:[0-9]+", failure) or "contract:" in failure
@@ -402,7 +402,7 @@ def test_a_test_of_ones_own_validates_what_it_made(project: Path) -> None:
     done = run_pytest(write_project(project, tests=VALIDATE_TESTS))
     assert "1 failed, 2 passed" in done.stdout
     assert "fail value.range (spoilt)" in done.stdout
-    assert re.search(rf"{DATA} +2 +8899000001 .* -5\.0", done.stdout)
+    assert re.search(rf"{DATA} +3 +8899000001 .* -5\.0", done.stdout)
 
 
 def steady(text: str) -> list[str]:

@@ -18,6 +18,7 @@ from powerstage.contract.model import Contract, Dataset
 from powerstage.engine import sql_file, sql_name, sql_text
 
 SAMPLES_MAX: Final = 5
+COMPLETE: Final = "grid.complete"
 
 # Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
 _BITS: Final = (
@@ -40,7 +41,9 @@ class ScanCheck:
     ``sums`` name; a rule of the user's own adds the number that it is about. Where it gives null,
     the scan cannot tell, and ``recount`` is a query that does. ``samples`` is SQL for up to five
     of those that fail: file, row (0 where there is none), and a map of names to texts; none
-    where no row is at fault. ``share_max`` is how much of the total may fail.
+    where no row is at fault. ``share_max`` is how much of the total may fail. ``predicate`` is
+    SQL that is true for a row that fails; empty where no row does. ``found`` names those values
+    of a sample that show why it fails; the others say which reading it is.
     """
 
     check: Check
@@ -48,6 +51,8 @@ class ScanCheck:
     samples: str
     recount: str = ""
     share_max: float = 0.0
+    predicate: str = ""
+    found: tuple[str, ...] = ()
 
 
 def label(name: str) -> str:
@@ -106,6 +111,8 @@ def row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) 
         count=f"[broken.{sql_name(rule.id)}, rows]",
         samples=f"SELECT {FILE}, {ROW}, {texts(shown)} FROM {source} WHERE {rule.predicate}"
         f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}",
+        predicate=rule.predicate,
+        found=tuple(map(label, rule.values)),
     )
 
 
@@ -149,6 +156,8 @@ def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanC
         count="[present - distinct_, rows]",
         samples=f"SELECT min({FILE}), 0, map_concat({texts(shown)}, {also}) {doubled}"
         f" ORDER BY {columns} LIMIT {SAMPLES_MAX}",
+        predicate=f"{_tuple(unique)} IN (SELECT {_tuple(unique)} {doubled})",
+        found=("rows", "also in"),
     ), ScanCheck(
         check=Check(
             id="key.agrees",
@@ -162,6 +171,7 @@ def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanC
         recount=f"SELECT [count(*), (SELECT count(*) FROM (SELECT 1 {doubled}))] FROM ({differ})",
         samples=f'SELECT {FILE}, 0, "at:shown" FROM ({differ})'
         f" ORDER BY {columns} LIMIT {SAMPLES_MAX}",
+        found=tuple(others),
     )
 
 
@@ -173,7 +183,7 @@ def complete_check(contract: Contract) -> ScanCheck:
     )
     return ScanCheck(
         check=Check(
-            id="grid.complete",
+            id=COMPLETE,
             words="every device is read in every interval, for every measure",
             expected=f"{contract.completeness:.1%} of the readings",
             severity=rule.severity,
@@ -235,9 +245,8 @@ def _unique_columns(contract: Contract, dataset: Dataset) -> list[str]:
 
 def _distinct(names: list[str]) -> dict[str, str]:
     """Distinct keys, and keys present."""
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
     return {
-        "distinct_": f"count(DISTINCT {key}) FILTER (WHERE {_known(names)})",
+        "distinct_": f"count(DISTINCT {_tuple(names)}) FILTER (WHERE {_known(names)})",
         "present": f"count(*) FILTER (WHERE {_known(names)})",
     }
 
@@ -247,6 +256,10 @@ def _differing(name: str) -> str:
     least, greatest = f"min({sql_name(name)})", f"max({sql_name(name)})"
     both = texts({name: f"concat({least}, ' and ', {greatest})"})
     return f"CASE WHEN {least} <> {greatest} THEN {both} END"
+
+
+def _tuple(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def _known(names: list[str]) -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from powerstage.checks.counts import SAMPLES_MAX, ScanCheck
+from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
 from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
 from powerstage.checks.process import BREAKS_READER, Worker
@@ -21,6 +22,7 @@ from powerstage.checks.result import (
     merge,
     passes,
 )
+from powerstage.checks.script import explained
 from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
@@ -46,22 +48,28 @@ class InputFile:
         name: what people call it.
         rows: how many rows were promised; None where nobody did.
         window: what its name says it covers; None where it says nothing.
+        source: where people can open it: a path, or an ``s3://`` URL; None for ``path``.
     """
 
     path: Path
     name: str
     rows: int | None = None
     window: Window | None = None
+    source: str | None = None
 
 
 class Checker:
     """Runs plans over files in a limited worker process, which it starts when first needed.
 
     Use it as a context manager; it is cheap to keep and reuses its worker.
+
+    Args:
+        failing_rows: where to keep the rows that fail; None for nowhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failing_rows: FailingRows | None = None) -> None:
         self._worker: Worker | None = None
+        self._failing_rows = failing_rows
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +98,7 @@ class Checker:
         files: Sequence[InputFile],
         *,
         inventory: Sequence[tuple[Path, FileFormat]] = (),
+        inventory_sources: Sequence[str] = (),
         rows_max: int | None = None,
     ) -> Report:
         """The report on some files of one dataset.
@@ -98,6 +107,7 @@ class Checker:
             plan: the compiled checks.
             files: the files, all of the plan's format.
             inventory: for telemetry, the snapshot that it refers to, with its format.
+            inventory_sources: where people can open that snapshot; by itself, where it is.
             rows_max: believe no footer that claims more; None for one's own files.
 
         Raises:
@@ -124,10 +134,17 @@ class Checker:
             }
             checks = plan.checks[: len(plan.checks) - len(plan.queries)]
             report = self._judged(job, checks, plan.readable_check, len(files))
-            if len(report.results) < len(checks):
-                # The rows could not be looked at.
-                return report
-            return merge(report, *(self._asked(job, query) for query in plan.queries))
+            if len(report.results) == len(checks):
+                # Else the rows could not be looked at.
+                self._keep_failing_rows(plan, report, job)
+                report = merge(report, *(self._asked(job, query) for query in plan.queries))
+        sources = inventory_sources or [str(path) for path, _ in inventory]
+        return explained(
+            report,
+            plan,
+            [_file(file.source or str(file.path), file) for file in files],
+            [(source, format_) for source, (_, format_) in zip(sources, inventory, strict=True)],
+        )
 
     def write_database(
         self, database: Path, statements: Sequence[str], files: Sequence[Path]
@@ -137,17 +154,51 @@ class Checker:
         Raises:
             WorkerError: it could not be written.
         """
+        wal = f"{database}.wal"
+        self._write(database, statements, [*map(str, files), str(database), wal], str(database))
+
+    def write_failing_rows(self, failing_rows: FailingRows) -> None:
+        """Gather what was kept of the rows that fail, and put it in its place.
+
+        Raises:
+            WorkerError: it could not be written.
+        """
+        for path, (query, draft, parts) in failing_rows.drafts().items():
+            self._write(path, [copy(query, draft)], [*map(str, parts), str(draft)])
+        failing_rows.publish()
+
+    def _keep_failing_rows(self, plan: Plan, report: Report, job: dict[str, Any]) -> None:
+        part = self._failing_rows and self._failing_rows.part(plan, report, job)
+        if part:
+            paths = [file["path"] for file in (*job["files"], *job["inventory"])]
+            self._write(
+                part.paths[0],
+                part.statements,
+                [*paths, *map(str, part.paths)],
+                timezone=plan.timezone,
+            )
+
+    def _write(
+        self,
+        path: Path,
+        statements: Sequence[str],
+        paths: Sequence[str],
+        database: str = ":memory:",
+        timezone: str = "UTC",
+    ) -> None:
+        """Run statements in a worker that may read and write these paths."""
         job = {
-            "database": str(database),
+            "database": database,
             "statements": list(statements),
-            "paths": [str(path) for path in files],
-            **_limits(len(files)),
+            "paths": list(paths),
+            "timezone": timezone,
+            **_limits(len(paths)),
         }
         answer, cause, _ = self._answer(job)
         if answer is None or "error" in answer:
             self._drop()
             raise WorkerError(
-                f"cannot write {database}", cause=str(answer["error"]) if answer else cause
+                f"cannot write {path}", cause=str(answer["error"]) if answer else cause
             )
 
     def _asked(self, job: dict[str, Any], query: ScanCheck) -> Report:

@@ -35,9 +35,9 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     if any(found["failed"] for found in outcomes):
         return {"outcomes": outcomes, "rows": 0}
     try:
-        connection.execute(f"CREATE TEMP VIEW delivered AS {delivered(job)}")
+        for statement in views(job):
+            connection.execute(statement)
         if job["inventory"]:
-            connection.execute(f"CREATE TEMP VIEW inventory AS {inventory(job)}")
             ((devices,),) = connection.execute("SELECT count(*) FROM inventory").fetchall()
             if devices > job["devices_max"]:
                 outcomes.append(_too_many(plan, f"{devices} devices"))
@@ -52,6 +52,19 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     rows_id = plan["rows_check"]["check"]["id"]
     rows = next(found["total"] for found in outcomes if found["id"] == rows_id)
     return {"outcomes": outcomes, "rows": rows}
+
+
+def views(job: Job) -> list[str]:
+    """Statements that show the files."""
+    shown = [f"CREATE TEMP VIEW delivered AS {delivered(job)}"]
+    if job["inventory"]:
+        shown.append(f"CREATE TEMP VIEW inventory AS {inventory(job)}")
+    return shown
+
+
+def setup(job: Job) -> list[str]:
+    """Statements that show the files, and make what the scan needs."""
+    return [*views(job), *job["plan"]["window"], *job["plan"]["prepare"]]
 
 
 def unreadable(job: Job, error: Exception) -> dict[str, Any]:

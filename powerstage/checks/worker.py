@@ -59,8 +59,10 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
 
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:
     try:
-        with duckdb.connect(job["database"]) as connection:
-            _lock(connection, [*job["paths"], job["database"], job["database"] + ".wal"], "UTC")
+        with connect_without_macros(
+            threads=2, memory_limit=ENGINE_MEMORY, database=job["database"]
+        ) as connection:
+            _lock(connection, job["paths"], job["timezone"])
             for statement in job["statements"]:
                 connection.execute(statement)
     except duckdb.Error as error:

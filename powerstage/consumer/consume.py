@@ -1,7 +1,7 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import powerstage
-from powerstage.checks import Checker, CheckResult
+from powerstage.checks import Check, Checker, CheckResult, FailingRows
 from powerstage.consumer.ahead import judge_ahead
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
@@ -41,6 +41,24 @@ from powerstage.errors import (
 from powerstage.store import Store, create, read
 
 DEFAULT_CONSUMER: Final = "consumer"
+# Checks of a feed as a whole: no delivery is blamed for what they find.
+PERIOD_MISSING: Final = Check(
+    id="period.missing",
+    words="no period is missing",
+    expected="a delivery for each period between the first and the last",
+    severity="error",
+    at="the feed",
+    counts="periods",
+)
+COMMIT_KEY: Final = Check(
+    id="commit.key",
+    words="nothing but commits stands under commits/",
+    expected="keys of the agreed layout",
+    severity="error",
+    at="the feed",
+    counts="keys",
+)
+FEED_CHECKS: Final = (PERIOD_MISSING, COMMIT_KEY)
 _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
 
@@ -93,8 +111,9 @@ def consume(
     clock: Callable[[], datetime],
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
-    only: Sequence[Slot] | None = None,
+    only: Collection[Slot] | None = None,
     send_receipts: bool = True,
+    failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Consumed:
     """Judge what a feed holds and the lake's ledger does not.
@@ -108,6 +127,7 @@ def consume(
             the lake has pinned, or at first use the feed's own.
         only: judge no other deliveries than these (and the inventory that they refer to).
         send_receipts: False leaves them in the ledger.
+        failing_rows: where to keep the rows that fail; None for nowhere.
         on_judgement: called after each verdict is recorded.
 
     Raises:
@@ -125,7 +145,7 @@ def consume(
             f"there is no delivery in {store.url}",
             fix="check the URL; a feed has an object under commits/ for each delivery",
         )
-    with lake.at_work() as incoming, Checker() as checker:
+    with lake.at_work() as incoming, Checker(failing_rows) as checker:
         _claim(lake, store, name)
         agreed = _agree(store, lake, contract)
         run = _Run(
@@ -136,6 +156,7 @@ def consume(
             name=name,
             clock=clock,
             incoming=incoming,
+            failing_rows=failing_rows,
         )
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
@@ -196,6 +217,7 @@ class _Run:
     name: str
     clock: Callable[[], datetime]
     incoming: Path
+    failing_rows: FailingRows | None
 
     def __post_init__(self) -> None:
         self._early: list[Judgement] = []
@@ -222,6 +244,7 @@ class _Run:
             store=self.store,
             contract=self.contract,
             inventory_of=self._inventories.get,
+            failing_rows=self.failing_rows,
         )
         with closing(ahead) as judged:
             for slot, judgement in judged:

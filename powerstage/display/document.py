@@ -1,4 +1,4 @@
-"""The same results as JSON types: one versioned document a command."""
+"""The same results as JSON types: one versioned document a command, as result.schema.json says."""
 
 from typing import Any, Final
 
@@ -144,6 +144,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
     return {
         "id": check.id,
         "words": check.words,
+        "dataset": result.dataset,
         "outcome": result.outcome,
         "failed": result.failed,
         "total": result.total,
@@ -152,7 +153,10 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "at": check.at,
         "detail": result.detail,
         "observed": result.observed,
+        "found": list(result.found),
+        "hints": list(result.hints),
         "sql": check.sql,
+        "script": result.script,
         "sample": [
             {"file": sample.file, "row": sample.row, "values": dict(sample.values)}
             for sample in result.samples
