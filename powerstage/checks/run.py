@@ -131,6 +131,24 @@ class Checker:
             cause = answer["error"] if answer else "the worker died of it"
             raise WorkerError(f"cannot write {database}", cause=cause)
 
+    def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
+        """Run statements that may read these files and no others: the rows of the last.
+
+        Raises:
+            WorkerError: they could not be run.
+        """
+        job = {"query": list(statements), "paths": [str(path) for path in files]}
+        answer, reason = self._answer(job)
+        if answer is None or "error" in answer:
+            self._drop()
+            raise WorkerError(
+                "cannot look at several periods at once",
+                cause=answer["error"] if answer else reason,
+                fix="what was judged is recorded; if it ends so again, report it",
+            )
+        rows: list[list[Any]] = answer["rows"]
+        return rows
+
     def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         reason = ""
         for _ in range(_TRIES):

@@ -40,13 +40,30 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         return _write_database(job)
     try:
         with connect(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+            if "query" in job:
+                return _read_rows(connection, job)
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
             return scan.run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
+        if "query" in job:
+            return {"error": str(error), "engine_is_broken": True}
         return scan.unreadable(job, error) | {"engine_is_broken": True}
+
+
+def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> dict[str, Any]:
+    _lock(connection, job["paths"], "UTC")
+    try:
+        *statements, query = job["query"]
+        for statement in statements:
+            connection.execute(statement)
+        return {"rows": connection.execute(query).fetchall()}
+    except (duckdb.OutOfMemoryException, duckdb.InternalException, duckdb.FatalException):
+        raise
+    except duckdb.Error as error:
+        return {"error": str(error)}
 
 
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:

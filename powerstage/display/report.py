@@ -1,13 +1,16 @@
 """A report on data, for people: what passed, what failed, where exactly, and what was agreed."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from powerstage.checks import CheckResult, Report, Sample
+from powerstage.checks import PERIOD_MISSING, CheckResult, FeedFinding, Report, Sample
 from powerstage.consumer import Consumed, Judgement
 from powerstage.contract import period_text
 from powerstage.contract.calendar import Gap
+from powerstage.contract.receipt import utc_text
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, WARN, Span, Terminal
 
+_FEED_FINDINGS_SHOWN: Final = 20
 _STYLES = {"accepted": GOOD, "rejected": BAD, "unreadable": BAD}
 
 
@@ -87,6 +90,7 @@ def show_consumed(terminal: Terminal, consumed: Consumed) -> None:
         f" {consumed.known} judged before{refused}",
     )
     show_gaps(terminal, consumed.gaps)
+    show_feed_findings(terminal, consumed.feed_findings)
     for stray in consumed.strays:
         terminal.line(("! ", WARN), f"not a commit: {stray}")
 
@@ -100,6 +104,30 @@ def show_gaps(terminal: Terminal, gaps: Sequence[Gap]) -> None:
             f"missing: {period_text(gap.first)}{last}"
             f" ({gap.periods} period{'s' if gap.periods > 1 else ''} never delivered)",
         )
+
+
+def show_feed_findings(terminal: Terminal, findings: Sequence[FeedFinding]) -> None:
+    """What several periods, or the clock, show; missing periods have lines of their own."""
+    shown = [finding for finding in findings if finding.check.id != PERIOD_MISSING.id]
+    for finding in shown[:_FEED_FINDINGS_SHOWN]:
+        about = " ".join(filter(None, (finding.device, finding.measure)))
+        terminal.line(
+            ("! ", WARN),
+            (finding.check.words, WARN),
+            f"   not so: {about + ', ' if about else ''}"
+            f"{utc_text(finding.start)} to {utc_text(finding.end)}",
+        )
+        terminal.line(
+            "    ",
+            " ".join(f"{name}={value:g}" for name, value in finding.numbers),
+            ("   check ", DIM),
+            finding.check.id,
+            ("   expected ", DIM),
+            finding.check.expected,
+        )
+    if len(shown) > _FEED_FINDINGS_SHOWN:
+        more = len(shown) - _FEED_FINDINGS_SHOWN
+        terminal.line(("! ", WARN), f"and {more:,} more findings about the feed: --json has all")
 
 
 def _counts(report: Report) -> str:

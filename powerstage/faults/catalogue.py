@@ -8,6 +8,7 @@ from typing import Final
 
 from powerstage.checks import Check, compile_plan
 from powerstage.consumer import judge
+from powerstage.consumer.findings import VALUE_CHECKS
 from powerstage.contract import Contract
 from powerstage.contract.model import Severity
 from powerstage.faults.delivery_kinds import (
@@ -72,7 +73,7 @@ def checks_of_today(contract: Contract) -> Mapping[str, Severity]:
     severities: dict[str, Severity] = dict.fromkeys(_OF_THE_TRANSFER, "error")
     for plan in (compile_plan(contract, "inventory"), compile_plan(contract, "telemetry")):
         severities |= {check.id: check.severity for check in plan.checks}
-    return severities
+    return severities | {check.id: check.severity for check in VALUE_CHECKS}
 
 
 def _kinds(contract: Contract) -> list[tuple[Fault, str]]:
@@ -93,7 +94,8 @@ def _kinds(contract: Contract) -> list[tuple[Fault, str]]:
             or_check=Template(kind.or_check).substitute(names),
             has_check=check in severities,
         )
-        warns = severities.get(check) == "warning"
+        # A finding about the feed only warns, whatever it is: no delivery is to blame.
+        warns = fault.verdict is not None and severities.get(check) == "warning"
         kinds.append((fault, f"it only warns: {check}" if warns else ""))
     return kinds
 
