@@ -165,12 +165,7 @@ def consume(
             if send_receipts:
                 run.send_receipts()
         lake.write_views(checker)
-        findings: tuple[FeedFinding, ...] = ()
-        if only is None:
-            findings = (
-                *find_timeliness(agreed, found.arrivals, clock()),
-                *find_values(lake, checker, agreed),
-            )
+        findings = run.feed_findings(found) if only is None else ()
     return Consumed(
         contract=agreed,
         judgements=tuple(judgements),
@@ -229,6 +224,13 @@ class _Run:
             return []
         judgement = self._judge_one(slot)
         return [*self._early, judgement]
+
+    def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
+        """What the clock, and what was accepted so far, show of the feed as a whole."""
+        return (
+            *find_timeliness(self.contract, found.arrivals, self.clock()),
+            *find_values(self.lake, self.checker, self.contract),
+        )
 
     def send_receipts(self) -> None:
         """Empty the outbox."""

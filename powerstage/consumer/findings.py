@@ -6,7 +6,7 @@ repeated period is seen without one. The thresholds are such that clean mock dat
 ``docs/findings.md`` has what they find of each kind of fault.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -82,19 +82,39 @@ def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedF
     if not readings:
         return ()
     query = files_query(contract, "telemetry", files)
-    batches = -(-readings // _BATCH_READINGS)
+    return findings_of(
+        contract,
+        query,
+        lambda statements: checker.ask_rows(statements, files),
+        batches=-(-readings // _BATCH_READINGS),
+    )
+
+
+def findings_of(
+    contract: Contract,
+    readings: str,
+    ask: Callable[[Sequence[str]], Sequence[Sequence[Any]]],
+    *,
+    batches: int = 1,
+) -> tuple[FeedFinding, ...]:
+    """What some readings show.
+
+    Args:
+        contract: which measures there are, and how long intervals are.
+        readings: SQL for the readings, with the contract's columns.
+        ask: runs statements in a database of their own, and gives the rows of the last.
+        batches: in how many parts the devices are looked at.
+    """
     found = [
         _finding(contract, row)
         for batch in range(batches)
-        for statements in statements_of(contract)
-        for row in checker.ask_rows(
-            [reading_view(contract, query, batch=batch, batches=batches), *statements], files
-        )
+        for statements in _statements(contract)
+        for row in ask([_reading_view(contract, readings, batch, batches), *statements])
     ]
     return tuple(sorted(found, key=_place))
 
 
-def statements_of(contract: Contract) -> Iterator[list[str]]:
+def _statements(contract: Contract) -> Iterator[list[str]]:
     """Statements over a view ``reading``, the last of each list a query for findings."""
     interval = contract.roles.reading_interval
     period = contract.delivery_interval // interval
@@ -143,7 +163,7 @@ def statements_of(contract: Contract) -> Iterator[list[str]]:
     ]
 
 
-def reading_view(contract: Contract, readings: str, *, batch: int = 0, batches: int = 1) -> str:
+def _reading_view(contract: Contract, readings: str, batch: int, batches: int) -> str:
     """A statement that creates the view ``reading``: of the devices of a batch.
 
     Its columns are device, measure, slot (the number of the interval since 1970) and value.
