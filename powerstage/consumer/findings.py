@@ -48,7 +48,7 @@ _DEVIATION_MIN: Final = 0.5
 # A reading that is further off, in deviations, counts as this: one spike is no finding.
 _OFF_MAX: Final = 4.0
 # Windows: long enough to show it, and no longer than a day's work takes to look into.
-_JUMPS: Final = tuple(timedelta(hours=hours) for hours in (3, 6, 12))
+_JUMPS: Final = tuple(timedelta(hours=hours) for hours in (3, 6, 12, 24, 48))
 _NOISY: Final = timedelta(hours=6)
 _COARSE: Final = timedelta(hours=12)
 _DRIFT: Final = timedelta(days=2)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from powerstage.producer.ahead import cores
-from tests.benchmarks import synthesis
+from tests.benchmarks import findings, synthesis
 
 RUNS = 11
 HELP_GOAL_MS = 150
@@ -17,7 +17,7 @@ HELP_GOAL_MS = 150
 
 def main() -> None:
     """Print the tables named as arguments, or all."""
-    parts = {"start": start, "synthesis": synthesis_part}
+    parts = {"start": start, "synthesis": synthesis_part, "findings": findings_part}
     names = sys.argv[1:] or list(parts)
     if unknown := set(names) - set(parts):
         sys.exit(f"no such part: {', '.join(unknown)}; choose from {', '.join(parts)}")
@@ -49,6 +49,17 @@ def synthesis_part() -> Iterator[str]:
     )
     yield from synthesis.table()
     yield f"\n{synthesis.memory()}"
+
+
+def findings_part() -> Iterator[str]:
+    """Which share of faults findings about the feed show, and how many are false."""
+    yield (
+        f"A fault in each of {findings.SPOILT} devices over {findings.DAYS} days, at the magnitude"
+        " of the catalogue; an hour is delivered at a time.\n"
+    )
+    yield from findings.recall()
+    yield ""
+    yield from findings.false_alarms()
 
 
 def cpu_ms(command: Sequence[str]) -> float:
