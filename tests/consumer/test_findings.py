@@ -161,8 +161,9 @@ def consumed(
     folder: Path, objects: dict[str, bytes], *batches: Callable[[str], bool]
 ) -> tuple[FeedFinding, ...]:
     """What the last of several runs finds; each has the keys of its batch besides."""
+    found: tuple[FeedFinding, ...]
     with Lake(folder, make=True) as lake:
-        store = MemoryStore()
+        store, found = MemoryStore(), ()
         for batch in batches:
             for key, body in objects.items():
                 if batch(key):

@@ -72,7 +72,7 @@ def test_a_kind_has_a_check_where_a_consumer_has_it_today(contract: Contract) ->
         "model.as_inventory",
         "value.on_curve",
     }
-    assert sum(fault.has_check for fault in KINDS) == 67
+    assert sum(fault.has_check for fault in KINDS) == 74
 
 
 def test_the_faults_of_the_demo_are_seen_by_checks_of_today() -> None:
