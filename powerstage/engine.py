@@ -6,6 +6,7 @@ x ^= x >> 32. DuckDB's ``hash`` of one UBIGINT is the same function in every ver
 where it ever differs. ``mix64(0)`` is 0: never feed it a bare zero.
 """
 
+import os
 from collections.abc import Mapping
 from importlib import resources
 from string import Template
@@ -36,6 +37,14 @@ _DERIVED: Final = {
     " * 2.6429e-5::DOUBLE - 3.4641::DOUBLE",
     "coin(h)": "(bit_count((h >> 32)::BIGINT) - 16) * 0.35355339059327373e0",
 }
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has no such call
+        return os.cpu_count() or 1
 
 
 def connect(

@@ -16,13 +16,13 @@ from powerstage.consumer.lake import LEDGER_FILE
 from powerstage.contract import CommitKey, Contract, Slot, default, parse_key
 from powerstage.contract.layout import COMMITS
 from powerstage.errors import NothingToJudgeError, RecordError, UsageError
-from powerstage.producer import check_export, open_export
+from powerstage.producer import Export, check_export, open_export
 from powerstage.store import open_store
 
 _SUFFIXES: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Validated:
     """What came of a target.
 
@@ -34,6 +34,17 @@ class Validated:
     reports: tuple[tuple[str, Report], ...]
     consumed: Consumed | None = None
     slot: Slot | None = None
+
+    def __repr__(self) -> str:
+        """In one line: a failed assert shows it."""
+        found = [
+            f"{finding.outcome} {finding.check.id} ({name})"
+            for name, report in self.reports
+            for finding in report.findings
+        ]
+        gaps = self.consumed.gaps if self.consumed and self.slot is None else ()
+        missing = [f"missing {gap.periods} periods" for gap in gaps]
+        return f"<validated {self.target}: {', '.join(missing + found) or 'pass'}>"
 
     @property
     def ok(self) -> bool:
@@ -76,7 +87,10 @@ def validate(
                 report = _check_file(checker, contract or default(), path, inventory)
             return Validated(target=target, reports=((target, report),))
         if not (path / "commits").is_dir():
-            return Validated(target=target, reports=((target, _check_export(path, contract)),))
+            export = find_export(path, contract)
+            with Checker() as checker:
+                report = check_export(export, checker)
+            return Validated(target=target, reports=((target, report),))
     return _validate_feed(target, clock, contract, on_judgement)
 
 
@@ -85,8 +99,8 @@ def _check_file(
 ) -> Report:
     """Take a file for telemetry, or for an inventory if it has just those columns."""
     file = [InputFile(path=path, name=path.name)]
-    format_ = _format(path)
-    inventory = [(inventory_path, _format(inventory_path))] if inventory_path else []
+    format_ = file_format(path)
+    inventory = [(inventory_path, file_format(inventory_path))] if inventory_path else []
     reports = []
     if inventory_path:
         own = [InputFile(path=inventory_path, name=inventory_path.name)]
@@ -108,13 +122,21 @@ def _has_wrong_columns(report: Report) -> bool:
     return any(finding.check.id == "columns.agreed" for finding in report.findings)
 
 
-def _format(path: Path) -> FileFormat:
+def file_format(path: Path) -> FileFormat:
+    """``csv`` or ``parquet``, by a file's name; ``UsageError`` if it is neither."""
     if path.suffix not in _SUFFIXES:
         raise UsageError(f"{path} is neither .csv nor .parquet", fix="name a CSV or a Parquet file")
     return _SUFFIXES[path.suffix]
 
 
-def _check_export(path: Path, contract: Contract | None) -> Report:
+def find_export(path: Path, contract: Contract | None) -> Export:
+    """The export in a folder.
+
+    Raises:
+        NothingToJudgeError: there is nothing.
+        UsageError: it holds something else, or a part of an export is missing.
+        ContractError: the contract is wrong.
+    """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         raise NothingToJudgeError(
             f"there is nothing {'in' if path.exists() else 'at'} {path}",
@@ -130,9 +152,7 @@ def _check_export(path: Path, contract: Contract | None) -> Report:
             f"{path} is a lake, or a part of a feed: neither can be judged",
             fix="name the feed, or the commit of one delivery: a .json under commits/",
         )
-    export = open_export(path, contract)
-    with Checker() as checker:
-        return check_export(export, checker)
+    return open_export(path, contract)
 
 
 def _validate_feed(
@@ -141,7 +161,7 @@ def _validate_feed(
     contract: Contract | None,
     on_judgement: Callable[[Judgement], None],
 ) -> Validated:
-    feed, slot = _delivery(target)
+    feed, slot = split_delivery(target)
     store = open_store(feed)
     with (
         tempfile.TemporaryDirectory(prefix="powerstage-validate-") as folder,
@@ -164,8 +184,12 @@ def _validate_feed(
     return Validated(target=target, reports=reports, consumed=consumed, slot=slot)
 
 
-def _delivery(target: str) -> tuple[str, Slot | None]:
-    """The feed, and the slot where the target is the URL of a commit."""
+def split_delivery(target: str) -> tuple[str, Slot | None]:
+    """The feed, and the slot where the target is the URL of a commit.
+
+    Raises:
+        UsageError: it is a ``.json``, and no commit's.
+    """
     if not target.endswith(".json"):
         return target, None
     # From within a feed, its name is not said.

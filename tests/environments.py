@@ -1,28 +1,61 @@
-"""Python environments with duckdb and pytest alone: who takes a kit home has nothing of ours."""
+"""Python environments with what is named alone: a kit is taken home without anything of ours."""
 
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 
-def python_with(folder: Path, duckdb: str) -> Path:
-    """The interpreter of an environment with one version of DuckDB.
+DATACONTRACT = "datacontract-cli[duckdb]==1.2.8"
+
+
+class UnreachableError(Exception):
+    """No registry answered."""
+
+
+def python_with_powerstage(folder: Path) -> Path:
+    """The interpreter of an environment with pytest and this powerstage, as it stands here."""
+    project = (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()
+    name = f"powerstage-{sha256(project).hexdigest()[:12]}"
+    return _python(folder, name, f"pytest=={pytest.__version__}", "--editable", str(ROOT))
+
+
+def python_with(folder: Path, *packages: str) -> Path:
+    """The interpreter of an environment with these packages.
 
     Args:
         folder: where environments are kept; one that is there already is used again.
-        duckdb: the version, like ``1.5.3``.
+        packages: with their versions, like ``duckdb==1.5.3``.
+
+    Raises:
+        UnreachableError: pip could not reach a registry.
     """
-    place = folder / f"duckdb-{duckdb}-{sys.version_info.major}.{sys.version_info.minor}"
+    return _python(folder, "-".join(packages), *packages)
+
+
+def _python(folder: Path, name: str, *wanted: str) -> Path:
+    place = folder / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
     if not place.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=folder))
         subprocess.run([sys.executable, "-m", "venv", str(made)], check=True)
-        wanted = [f"duckdb=={duckdb}", f"pytest=={pytest.__version__}"]
         pip = [str(made / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "-q", *wanted], check=True, capture_output=True)
+        done = subprocess.run(
+            [*pip, "install", "-q", "--no-compile", *wanted],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        # What pip says, among other things, before it gives up.
+        if done.returncode and "connection broken by" in done.stderr:
+            raise UnreachableError(f"no registry answers: {', '.join(wanted)}")
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         # Only now does it exist: an installation that was cut off is never found. Another
         # process may have been faster.
         with suppress(OSError):

@@ -35,7 +35,7 @@ RUNNER = ROOT / "powerstage" / "kit_files"
 def bare_python(pytestconfig: pytest.Config) -> Path:
     """Python with this DuckDB and pytest, and nothing else."""
     folder = pytestconfig.cache.mkdir("environments")
-    return python_with(folder, duckdb.__version__)
+    return python_with(folder, f"duckdb=={duckdb.__version__}", f"pytest=={pytest.__version__}")
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,8 @@ _FORMS: Final = {
     "BOOLEAN": "(?i)true|false",
     "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
-_ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = )")
+_ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = |LINE [0-9]+: )")
+_LINE_CHARACTERS_MAX: Final = 200
 _KIND: Final = re.compile(r"^[A-Za-z ]*Error: ")
 _NO_STATE: Final = "CSV Parser state machine"
 
@@ -126,8 +127,9 @@ def csv_header(path: str) -> list[str]:
 
 
 def complaint(error: Exception) -> str:
-    """What a reader said about a file, in one line: without its advice to look away."""
+    """What a reader said about a file, in one line: without its advice, long lines cut."""
     text = _KIND.sub("", _ADVICE.split(str(error), maxsplit=1)[0])
     if _NO_STATE in text:
         return "a quote is out of place, or its lines end in different ways"
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    lines = [line.strip()[:_LINE_CHARACTERS_MAX] for line in text.splitlines()]
+    return "; ".join(filter(None, lines))

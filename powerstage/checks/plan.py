@@ -17,8 +17,8 @@ from powerstage.checks.rules import column_rules, late_us, microseconds, start_u
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
-# One bit each: 256 MiB of bitmap.
-POSITIONS_MAX: Final = 2**31
+# One bit each: 64 MiB of bitmap; DuckDB's own limit is 10**9.
+POSITIONS_MAX: Final = 2**29
 
 _DEVICE: Final = (
     'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'

@@ -1,22 +1,16 @@
 """The parent's side of the worker: hand it jobs, survive its death, turn answers into results."""
 
-import json
-import os
-import select
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import powerstage
+from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.files import FileFormat
 from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
+from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
     CheckResult,
@@ -25,16 +19,18 @@ from powerstage.checks.result import (
     fails,
     passes,
 )
+from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
 
-ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
-WALL_SECONDS_MAX: Final = 900
-# Exit codes of the worker; the second: under a limit of the machine that is narrower than ours.
-DIED_OF_MEMORY: Final = 70
-DIED_OF_NARROW_LIMITS: Final = 71
+# An honest file takes a second or two.
+CPU_SECONDS_MAX: Final = 100
+CPU_SECONDS_PER_FILE_MAX: Final = 10
+# So much longer may a busy machine take.
+SLOWNESS_MAX: Final = 4
+_DETAIL_CHARACTERS_MAX: Final = 1_000
+_VALUE_CHARACTERS_MAX: Final = 200
+_COUNT_MAX: Final = 2**62
 _TRIES: Final = 2
-# Signals that come from people, from the system or from us, never from a file.
-_FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +57,7 @@ class Checker:
     """
 
     def __init__(self) -> None:
-        self._worker: _Worker | None = None
+        self._worker: Worker | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +68,17 @@ class Checker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker."""
         self._drop()
+
+    def kill(self) -> None:
+        """Make the job that another thread waits for end at once, with a ``WorkerError``."""
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
 
     def check(
         self,
@@ -109,8 +115,9 @@ class Checker:
                 ],
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
+                **_limits(len(files) + len(inventory)),
             }
-            return _report(plan, self._ask(job))
+            return self._judged(plan, job)
 
     def write_database(
         self, database: Path, statements: Sequence[str], files: Sequence[Path]
@@ -124,12 +131,14 @@ class Checker:
             "database": str(database),
             "statements": list(statements),
             "paths": [str(path) for path in files],
+            **_limits(len(files)),
         }
-        answer, _ = self._answer(job)
+        answer, cause, _ = self._answer(job)
         if answer is None or "error" in answer:
             self._drop()
-            cause = answer["error"] if answer else "the worker died of it"
-            raise WorkerError(f"cannot write {database}", cause=cause)
+            raise WorkerError(
+                f"cannot write {database}", cause=str(answer["error"]) if answer else cause
+            )
 
     def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
         """Run statements that may read these files and no others: the rows of the last.
@@ -137,147 +146,61 @@ class Checker:
         Raises:
             WorkerError: they could not be run.
         """
-        job = {"query": list(statements), "paths": [str(path) for path in files]}
-        answer, reason = self._answer(job)
+        job = {
+            "query": list(statements),
+            "paths": [str(path) for path in files],
+            **_limits(len(files)),
+        }
+        answer, cause, _ = self._answer(job)
         if answer is None or "error" in answer:
             self._drop()
             raise WorkerError(
                 "cannot look at several periods at once",
-                cause=answer["error"] if answer else reason,
+                cause=str(answer["error"]) if answer else cause,
                 fix="what was judged is recorded; if it ends so again, report it",
             )
         rows: list[list[Any]] = answer["rows"]
         return rows
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _judged(self, plan: Plan, job: dict[str, Any]) -> Report:
+        """What a worker found; where a fresh one dies of it, too, the file is to blame."""
         reason = ""
         for _ in range(_TRIES):
-            answer, reason = self._answer(job)
+            answer, reason, is_final = self._answer(job)
             if answer is not None:
-                if answer.get("engine_is_broken"):
+                try:
+                    return _report(plan, answer)
+                except (LookupError, TypeError, ValueError, AttributeError):
                     self._drop()
-                return answer
-        # A fresh worker died of it too: the file is to blame.
-        check = job["plan"]["readable_check"]["id"]
-        outcome = {"id": check, "failed": 1, "total": len(job["files"]), "detail": reason}
-        return {"outcomes": [outcome], "rows": 0}
+                    reason = BREAKS_READER
+            if is_final:
+                break
+        broken = fails(plan.readable_check, total=len(job["files"]), detail=_shown_detail(reason))
+        return Report(results=(broken,), rows=0)
 
-    def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        """The answer, or None and what the worker died of; a worker that failed is dropped."""
-        worker = self._worker = self._worker or _Worker()
+    def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str, bool]:
+        """The answer, or None, what the worker died of, and whether another would for sure.
+
+        A worker that failed is dropped.
+        """
+        worker = self._worker = self._worker or Worker()
+        is_sound = False
         try:
             answer = worker.ask(job)
-        except WorkerError:
-            self._drop()
-            raise
-        if answer is None:
-            self._drop()
-            return None, worker.cause_of_death()
-        return answer, ""
+            if answer is None:
+                return None, worker.cause_of_death(), worker.is_over_its_limits
+            if "engine_is_broken" in answer:
+                return None, str(answer["engine_is_broken"]), False
+            is_sound = True
+            return answer, "", False
+        finally:
+            if not is_sound:
+                self._drop()
 
     def _drop(self) -> None:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-
-
-class _Worker:
-    """The child process."""
-
-    def __init__(self) -> None:
-        package = Path(powerstage.__file__).parents[1]
-        self._home = tempfile.TemporaryDirectory(prefix="powerstage-worker-")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "powerstage.checks.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._home.name,
-            # Nothing of ours but where the package is: no credentials, no proxies.
-            env={"HOME": self._home.name, "PYTHONPATH": str(package), "LANG": "C.UTF-8"},
-        )
-
-    def ask(self, job: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to a job; None if the worker died of it."""
-        stdin = self._process.stdin
-        if stdin is None:
-            raise WorkerError("the worker has no input")
-        try:
-            stdin.write(json.dumps(job).encode() + b"\n")
-            stdin.flush()
-            line = self._read_line()
-        except BrokenPipeError:
-            line = b""
-        if line.endswith(b"\n"):
-            answer = json.loads(line)
-            if isinstance(answer, dict):
-                return answer
-        self._process.wait()
-        self._refuse_outside_death()
-        return None
-
-    def cause_of_death(self) -> str:
-        """In words, after ``ask`` gave None.
-
-        Raises:
-            WorkerError: it is the machine that is to blame, or the worker, and no file.
-        """
-        code = self._process.returncode
-        if code >= 0 and code != DIED_OF_MEMORY:
-            raise WorkerError(
-                f"the worker that reads delivered files ended with code {code}",
-                cause="this machine gives it less memory than it needs"
-                if code == DIED_OF_NARROW_LIMITS
-                else "this is a defect of powerstage, or of something it rests on",
-                fix="raise the limits (ulimit -v, ulimit -t), then run it again: nothing is lost"
-                if code == DIED_OF_NARROW_LIMITS
-                else "run it again; if it ends so again, report it",
-            )
-        if code == -signal.SIGXCPU:
-            return "reading it takes more CPU time than any honest file"
-        if code < 0:
-            return f"reading it kills the reader (signal {signal.Signals(-code).name})"
-        return "reading it takes more memory than any honest file"
-
-    def close(self) -> None:
-        """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                # What it was not told before it died, it need not be told.
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        self._process.kill()
-        self._process.wait()
-        self._home.cleanup()
-
-    def _read_line(self) -> bytes:
-        stdout = self._process.stdout
-        if stdout is None:
-            raise WorkerError("the worker has no output")
-        line = b""
-        while not line.endswith(b"\n"):
-            ready, _, _ = select.select([stdout], [], [], WALL_SECONDS_MAX)
-            if not ready:
-                raise WorkerError(
-                    f"the worker gave no answer in {WALL_SECONDS_MAX} s",
-                    cause="the machine is too busy, or the worker was stopped",
-                    fix="run it again",
-                )
-            chunk = os.read(stdout.fileno(), 65_536)
-            line += chunk
-            if not chunk or len(line) > ANSWER_BYTES_MAX:
-                break
-        return line
-
-    def _refuse_outside_death(self) -> None:
-        code = self._process.returncode
-        if code < 0 and signal.Signals(-code) in _FROM_OUTSIDE:
-            name = signal.Signals(-code).name
-            raise WorkerError(
-                f"the worker that reads delivered files was killed from outside ({name})",
-                cause="a person, or the system for want of memory",
-                fix="run it again: nothing was judged and nothing is lost",
-            )
 
 
 def _file(path: str, file: InputFile) -> dict[str, Any]:
@@ -295,29 +218,59 @@ def _link(path: Path, folder: str, name: str) -> str:
     return str(link)
 
 
+def _limits(files: int) -> dict[str, int]:
+    cpu_seconds_max = CPU_SECONDS_MAX + CPU_SECONDS_PER_FILE_MAX * files
+    return {"cpu_seconds_max": cpu_seconds_max, "seconds_max": SLOWNESS_MAX * cpu_seconds_max}
+
+
 def _report(plan: Plan, answer: dict[str, Any]) -> Report:
-    """Only ids, counts and texts are taken from the worker: words and severities are ours."""
+    """Only ids, counts and texts are taken from the worker: words and severities are ours.
+
+    It may be in the hands of what it read: an answer of another form is a ``ValueError`` or the
+    like, and so is one that lets something pass that was not looked at.
+    """
     outcomes = {outcome["id"]: outcome for outcome in answer["outcomes"]}
     results = [_result(check, outcomes[check.id]) for check in plan.checks if check.id in outcomes]
-    return Report(results=tuple(results), rows=int(answer["rows"]))
+    report = Report(results=tuple(results), rows=_count(answer["rows"]))
+    if len(results) < len(plan.checks) and not report.findings:
+        raise ValueError("checks are missing, and none has failed")
+    return report
 
 
 def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
-    failed, total = int(outcome["failed"]), int(outcome["total"])
+    failed, total = _count(outcome["failed"]), _count(outcome["total"])
     if failed == 0:
         return passes(check, total)
     samples = tuple(
         Sample(
-            file=str(sample["file"]),
-            row=int(sample["row"]),
-            values=tuple((str(name), str(value)) for name, value in sample["values"].items()),
+            file=_shown_value(sample["file"]),
+            row=_count(sample["row"]),
+            values=tuple(
+                (_shown_value(name), _shown_value(value))
+                for name, value in sample["values"].items()
+            ),
         )
-        for sample in outcome.get("samples", ())
+        for sample in outcome.get("samples", ())[:SAMPLES_MAX]
     )
     return fails(
         check,
         failed=failed,
         total=total,
         samples=samples,
-        detail=str(outcome.get("detail", "")),
+        detail=_shown_detail(outcome.get("detail", "")),
     )
+
+
+def _shown_detail(text: object) -> str:
+    """A complaint, fit to be shown."""
+    return shown(str(text), _DETAIL_CHARACTERS_MAX)
+
+
+def _shown_value(value: object) -> str:
+    return shown(str(value), _VALUE_CHARACTERS_MAX)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+        raise ValueError(f"no count: {value!r}")
+    return value

@@ -57,9 +57,17 @@ def unreadable(job: Job, error: Exception) -> dict[str, Any]:
         failed=1,
         total=len(job["files"]),
         samples=[_sample(name, 0, {})] if name else [],
-        detail=_complaint(job, error),
+        detail=complaint(job, error),
     )
     return {"outcomes": [outcome], "rows": 0}
+
+
+def complaint(job: Job, error: Exception) -> str:
+    """The reader's complaint, with the names that people know for the files."""
+    words = files.complaint(error)
+    for file in job["files"]:
+        words = words.replace(file["path"], file["name"])
+    return words
 
 
 def paths(job: Job) -> list[str]:
@@ -79,7 +87,7 @@ def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Ou
             raise
         except _COMPLAINTS as error:
             broken.append(_sample(file["name"], 0, {}))
-            complaints.append(_complaint(job, error))
+            complaints.append(complaint(job, error))
             continue
         if wrong := _wrong_columns([name for name, _ in found], agreed):
             columns.append(_sample(file["name"], 0, wrong))
@@ -164,7 +172,11 @@ def _counted(
 ) -> Outcome:
     if failed <= total * scanned["share_max"]:
         return _outcome(scanned["check"], failed=0, total=total)
-    found = connection.execute(scanned["samples"]).fetchall()
+    try:
+        found = connection.execute(scanned["samples"]).fetchall()
+    except duckdb.OutOfMemoryException:
+        # The counts are known: what fails is not turned into what cannot be read.
+        found = []
     samples = [_sample(*sample) for sample in found]
     return _outcome(scanned["check"], failed=failed, total=total, samples=samples)
 
@@ -213,11 +225,3 @@ def _sample(file: str, row: int, values: Mapping[str, object]) -> Job:
         for name, value in values.items()
     }
     return {"file": file, "row": row, "values": texts}
-
-
-def _complaint(job: Job, error: Exception) -> str:
-    """The reader's complaint, with the names that people know for the files."""
-    words = files.complaint(error)
-    for file in job["files"]:
-        words = words.replace(file["path"], file["name"])
-    return words

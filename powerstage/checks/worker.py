@@ -1,24 +1,25 @@
 """The process that parses files from outside: one job a line in, one answer a line out.
 
-It has memory and CPU limits and no credentials, and its DuckDB can open the files of the job
-and nothing else. Whatever a file does to it, the parent lives.
+It has limits on memory, CPU, time and disk, and no credentials, and its DuckDB can open the
+files of the job and nothing else. Whatever a file does to it, the parent lives.
 """
 
 import json
 import os
 import resource
+import signal
 import sys
 from typing import IO, Any, Final
 
 import duckdb
 
 from powerstage.checks import scan
-from powerstage.checks.run import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
+from powerstage.checks.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 from powerstage.engine import connect, sql_text
 
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
-CPU_SECONDS_MAX: Final = 300
 ENGINE_MEMORY: Final = "1GiB"
+ENGINE_DISK: Final = "4GiB"
 
 
 def main() -> None:
@@ -26,12 +27,18 @@ def main() -> None:
     answers = _private_stdout()
     _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
     _limit(resource.RLIMIT_CORE, 0)
+    # Whoever started us may be deaf to what ends a hang.
+    for name in (signal.SIGXCPU, signal.SIGALRM):
+        signal.signal(name, signal.SIG_DFL)
     for line in sys.stdin.buffer:
-        _allow_cpu_seconds(CPU_SECONDS_MAX)
-        answer = _answer(json.loads(line))
+        job = json.loads(line)
+        _allow_cpu_seconds(job["cpu_seconds_max"])
+        signal.setitimer(signal.ITIMER_REAL, job["seconds_max"])
+        answer = _answer(job)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-        if answer.get("engine_is_broken"):
+        if "engine_is_broken" in answer:
             return
 
 
@@ -48,9 +55,7 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
-        if "query" in job:
-            return {"error": str(error), "engine_is_broken": True}
-        return scan.unreadable(job, error) | {"engine_is_broken": True}
+        return {"engine_is_broken": scan.complaint(job, error)}
 
 
 def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +65,10 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> di
         for statement in statements:
             connection.execute(statement)
         return {"rows": connection.execute(query).fetchall()}
-    except (duckdb.OutOfMemoryException, duckdb.InternalException, duckdb.FatalException):
+    except duckdb.OutOfMemoryException:
         raise
+    except (duckdb.InternalException, duckdb.FatalException) as error:
+        return {"engine_is_broken": str(error)}
     except duckdb.Error as error:
         return {"error": str(error)}
 
@@ -79,6 +86,7 @@ def _write_database(job: dict[str, Any]) -> dict[str, Any]:
 
 def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str], timezone: str) -> None:
     allowed = ", ".join(sql_text(path) for path in paths)
+    connection.execute(f"SET max_temp_directory_size = {sql_text(ENGINE_DISK)}")
     connection.execute(f"SET TimeZone = {sql_text(timezone)}")
     connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")

@@ -1,7 +1,7 @@
 """``powerstage synth`` and ``powerstage publish``: the producer's commands."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 
@@ -58,7 +58,7 @@ _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
 @click.option("--seed", default=7, show_default=True, help="Decides every value.")
 @click.option(
     "--fuzz",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 86_400),
     default=0,
     metavar="SECONDS",
     help="Take readings up to so many seconds late, as far as the contract allows.",
@@ -106,7 +106,7 @@ def synth(
     )
     terminal = results(as_json)
     if export_format is not None:
-        if faults:
+        if fault_names(faults):
             raise UsageError("--faults does not go with --export", fix="publish faults into a feed")
         write_export(source, feed, "csv" if export_format == "csv" else "parquet")
         terminal.line(("✓ ", GOOD), f"an export of {len(source.periods())} periods in {feed}")
@@ -142,8 +142,11 @@ def synth(
 
 def _truth_path(store: Store, feed: str) -> Path:
     """Beside a folder, else in the working folder: never inside the feed."""
-    name = f"{PurePosixPath(store.url).name}.truth.json"
-    return Path(name) if feed.startswith("s3://") else Path(feed).resolve().parent / name
+    if feed.startswith("s3://"):
+        # Of two feeds in one working folder, each has its own.
+        return Path(f"{store.url.removeprefix('s3://').replace('/', '-')}.truth.json")
+    folder = Path(feed).resolve()
+    return folder.parent / f"{folder.name}.truth.json"
 
 
 @click.command()

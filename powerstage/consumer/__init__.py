@@ -5,7 +5,15 @@ bucket.
 """
 
 from powerstage.consumer.consume import Consumed, consume, discover, feed_contract
-from powerstage.consumer.judge import Judgement
+from powerstage.consumer.judge import DELIVERY_CHECKS, Judgement
 from powerstage.consumer.lake import Lake
 
-__all__ = ["Consumed", "Judgement", "Lake", "consume", "discover", "feed_contract"]
+__all__ = [
+    "DELIVERY_CHECKS",
+    "Consumed",
+    "Judgement",
+    "Lake",
+    "consume",
+    "discover",
+    "feed_contract",
+]

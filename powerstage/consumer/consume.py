@@ -1,6 +1,8 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from powerstage.checks import (
     find_timeliness,
     first_arrivals,
 )
+from powerstage.consumer.ahead import judge_ahead
 from powerstage.consumer.findings import find_values
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
@@ -156,12 +159,10 @@ def consume(
         if send_receipts:
             run.send_receipts()
         judgements = []
-        for slot in found.slots:
-            if slot in known or (only is not None and slot not in only):
-                continue
-            for judgement in run.judge(slot):
-                judgements.append(judgement)
-                on_judgement(judgement)
+        wanted = [slot for slot in found.slots if only is None or slot in only]
+        for judgement in run.judge([slot for slot in wanted if slot not in known]):
+            judgements.append(judgement)
+            on_judgement(judgement)
             if send_receipts:
                 run.send_receipts()
         lake.write_views(checker)
@@ -215,15 +216,37 @@ class _Run:
 
     def __post_init__(self) -> None:
         self._early: list[Judgement] = []
-        self._judge = Judge(self.store, self.contract, self.checker, self._inventory_of)
+        # Threads look here: the ledger is this one's alone.
+        self._inventories = {
+            entry.slot: self.lake.inventory_of(entry.slot)
+            for entry in self.lake.ledger.entries()
+            if entry.slot.dataset == "inventory"
+        }
+        self._one = Judge(self.store, self.contract, self.checker, self._inventory_of)
 
-    def judge(self, slot: Slot) -> list[Judgement]:
-        """Judge a delivery and record it; first the inventory that it pins, if that is due."""
-        self._early = []
-        if self.lake.ledger.entry(slot) is not None:
-            return []
-        judgement = self._judge_one(slot)
-        return [*self._early, judgement]
+    def judge(self, slots: Sequence[Slot]) -> Iterator[Judgement]:
+        """Judge deliveries and record them; yields each once it is recorded.
+
+        Inventories come first: what pins them waits for their verdicts.
+        """
+        inventories = [slot for slot in slots if slot.dataset == "inventory"]
+        for slot in inventories:
+            yield from self._judge(slot)
+        telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
+        ahead = judge_ahead(
+            telemetry,
+            self.incoming,
+            store=self.store,
+            contract=self.contract,
+            inventory_of=self._inventories.get,
+        )
+        with closing(ahead) as judged:
+            for slot, judgement in judged:
+                if judgement is None:
+                    yield from self._judge(slot)
+                else:
+                    self._record(judgement)
+                    yield judgement
 
     def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
         """What the clock, and what was accepted so far, show of the feed as a whole."""
@@ -239,14 +262,25 @@ class _Run:
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
-        known = self.lake.inventory_of(slot)
-        if known is None and self.store.head(str(CommitKey(slot=slot))) is not None:
+        if slot not in self._inventories and self.store.head(str(CommitKey(slot=slot))) is not None:
             self._early.append(self._judge_one(slot))
-            known = self.lake.inventory_of(slot)
-        return known
+        return self._inventories.get(slot)
+
+    def _judge(self, slot: Slot) -> list[Judgement]:
+        """Judge and record a delivery; first the inventory that it pins, if that is due."""
+        if self.lake.ledger.entry(slot) is not None:
+            return []
+        self._early = []
+        judgement = self._judge_one(slot)
+        return [*self._early, judgement]
 
     def _judge_one(self, slot: Slot) -> Judgement:
-        judgement = self._judge.judge(slot, self.incoming)
+        with tempfile.TemporaryDirectory(dir=self.incoming) as folder:
+            judgement = self._one.judge(slot, Path(folder))
+            self._record(judgement)
+        return judgement
+
+    def _record(self, judgement: Judgement) -> None:
         files: list[DataFile] = []
         if judgement.verdict == "accepted":
             for file, path in judgement.files:
@@ -254,7 +288,7 @@ class _Run:
                 files.append(file)
         self.lake.ledger.record(
             Entry(
-                slot=slot,
+                slot=judgement.slot,
                 identity=judgement.identity,
                 verdict=judgement.verdict,
                 rows=judgement.report.rows,
@@ -262,9 +296,8 @@ class _Run:
             files,
             self._receipt(judgement),
         )
-        for path in self.incoming.iterdir():
-            path.unlink()
-        return judgement
+        if judgement.slot.dataset == "inventory":
+            self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
 
     def _receipt(self, judgement: Judgement) -> Receipt:
         receipt = self._whole_receipt(judgement)

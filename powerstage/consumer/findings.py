@@ -15,6 +15,7 @@ from powerstage.checks import Checker, FeedFinding, feed_check
 from powerstage.consumer.lake import Lake, files_query
 from powerstage.contract import Contract, Measure
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
+from powerstage.errors import WorkerError
 
 # What is looked at: the last weeks, and of a large fleet so many readings of them at most.
 WINDOW: Final = timedelta(days=28)
@@ -82,12 +83,20 @@ def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedF
     if not readings:
         return ()
     query = files_query(contract, "telemetry", files)
-    return findings_of(
-        contract,
-        query,
-        lambda statements: checker.ask_rows(statements, files),
-        batches=-(-readings // _BATCH_READINGS),
-    )
+    try:
+        return findings_of(
+            contract,
+            query,
+            lambda statements: checker.ask_rows(statements, files),
+            batches=-(-readings // _BATCH_READINGS),
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        # The worker may be in the hands of what it read.
+        raise WorkerError(
+            "the worker gave no findings but something else",
+            cause=str(error),
+            fix="what was judged is recorded; if it ends so again, report it",
+        ) from error
 
 
 def findings_of(

@@ -26,6 +26,7 @@ from powerstage.consumer.fetch import fetch, read_commit
 from powerstage.contract import Commit, Contract, DataFile, Slot, Verdict
 from powerstage.contract.calendar import is_period
 from powerstage.contract.commit import FILE_ROWS_MAX
+from powerstage.contract.safe_text import shown
 from powerstage.errors import ObjectNotFoundError, RecordError
 from powerstage.store import Get
 
@@ -55,6 +56,19 @@ OBJECT_PRESENT: Final = _check("object.present", "every data object is there", "
 OBJECT_SIZE: Final = _check("object.size", "every data object has its size", "the bytes promised")
 OBJECT_DIGEST: Final = _check(
     "object.digest", "every data object has its digest", "the sha256 promised"
+)
+# What a record says of itself may be a megabyte.
+_WORDS_MAX: Final = 1_000
+# Those that come before the checks of the data.
+DELIVERY_CHECKS: Final = (
+    COMMIT_READABLE,
+    CONTRACT_AGREED,
+    PERIOD_AGREED,
+    COMMIT_CHAIN,
+    INVENTORY_ACCEPTED,
+    OBJECT_PRESENT,
+    OBJECT_SIZE,
+    OBJECT_DIGEST,
 )
 _MAKES_UNREADABLE: Final = {
     COMMIT_READABLE.id,
@@ -118,7 +132,7 @@ class Judge:
             commit = read_commit(self._store, slot)
         except (RecordError, ObjectNotFoundError) as error:
             words = f"{error.message}: {error.cause}" if error.cause else error.message
-            broken = fails(COMMIT_READABLE, detail=words)
+            broken = fails(COMMIT_READABLE, detail=shown(words, _WORDS_MAX))
             return Judgement(slot=slot, identity="", verdict="unreadable", report=_report([broken]))
         results = [
             passes(COMMIT_READABLE),
@@ -172,7 +186,8 @@ class Judge:
         try:
             identity = read_commit(self._store, before).identity
         except (RecordError, ObjectNotFoundError) as error:
-            return fails(COMMIT_CHAIN, detail=f"{before} cannot be read: {error.message}")
+            words = f"{before} cannot be read: {error.message}"
+            return fails(COMMIT_CHAIN, detail=shown(words, _WORDS_MAX))
         if identity == commit.supersedes:
             return passes(COMMIT_CHAIN, 1)
         return fails(

@@ -8,6 +8,7 @@ lake.duckdb         views ``telemetry`` and ``inventory``, for the duckdb comman
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -183,9 +184,7 @@ class Lake:
         """Remove what a killed consumer left behind."""
         for folder in self.folder.glob(".incoming-*"):
             if folder != except_for:
-                for path in folder.iterdir():
-                    path.unlink()
-                folder.rmdir()
+                shutil.rmtree(folder)
 
 
 def files_query(contract: Contract, dataset: DatasetName, files: Sequence[Path]) -> str:

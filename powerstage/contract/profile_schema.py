@@ -6,17 +6,19 @@ from typing import Final
 from powerstage.contract.model import Column, Dataset, Rule, Severity
 from powerstage.contract.yaml_tree import Mapping, Reader, Scalar, Tree
 
-# Logical type of ODCS -> the physical types (DuckDB's) that carry it exactly. Naive time
-# stamps and unnamed number types are left out: other tools read them by the machine's zone,
-# or as DECIMAL(18,3).
+# Logical type of ODCS -> the physical types that carry it exactly. Naive time stamps and
+# unnamed number types are left out: other tools read them by the machine's zone, or as
+# DECIMAL(18,3).
 _TYPES: Final = {
     "string": ("VARCHAR",),
     "number": ("DOUBLE",),
     "integer": ("BIGINT", "INTEGER"),
     "boolean": ("BOOLEAN",),
     "date": ("DATE",),
-    "timestamp": ("TIMESTAMPTZ",),
+    "timestamp": ("TIMESTAMP_TZ", "TIMESTAMPTZ"),
 }
+# Physical types are DuckDB's, but for this one: datacontract-cli knows no other name for it.
+_DUCKDB_TYPES: Final = {"TIMESTAMP_TZ": "TIMESTAMPTZ"}
 _OPTIONS: Final = {
     "string": "pattern",
     "number": "minimum maximum",
@@ -127,7 +129,7 @@ def _column(reader: Reader, tree: Tree) -> tuple[Column, int | None]:
     _check_zone(reader, options)
     column = Column(
         name=_name(reader, entry.get("name")),
-        type=physical,
+        type=_DUCKDB_TYPES.get(physical, physical),
         required=reader.flag(entry.get("required"), "required"),
         pattern=_pattern(reader, options.get("pattern")),
         allowed=_allowed(reader, entry.get("enum"), logical),

@@ -5,9 +5,10 @@ are shown, not obeyed.
 """
 
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
+
+from powerstage.contract.safe_text import safe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,6 @@ DIM: Final = "dim"
 BOLD: Final = "bold"
 
 Span: TypeAlias = str | tuple[str, str]
-_UNSAFE: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class Terminal:
@@ -63,18 +63,6 @@ class Terminal:
                 gap = " " * (widths[index] - _width(text) + 2) if index < len(row) - 1 else ""
                 spans += [cell if isinstance(cell, tuple) else text, gap]
             self.line(*spans)
-
-
-def safe(text: str) -> str:
-    """A text with its unsafe characters written as escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _UNSAFE
-        else character
-        for character in text
-    )
 
 
 def _text(cell: Span) -> str:

@@ -4,7 +4,7 @@ It runs where a view ``clean`` shows a file, a table ``planned`` the rows of the
 a change that needs another reading a view ``other`` the file that this stands in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from string import Template
 from typing import Final
@@ -139,7 +139,7 @@ class _Relation:
             f"({sql})::{self._type(name)} IS DISTINCT FROM clean.{sql_name(name)}"
             for name, sql in self._expressions(change).items()
         ]
-        return f"{hit} WHERE {' OR '.join(differ)}" if change.does == "replace" else hit
+        return f"{hit} WHERE {' OR '.join(differ) or 'false'}" if change.does == "replace" else hit
 
     def _type(self, name: str) -> str:
         return next(column.type for column in self.columns if column.name == name)
@@ -216,14 +216,21 @@ def _other(contract: Contract) -> str:
 
 
 def _names(contract: Contract) -> dict[str, str]:
-    value = sql_name(columns(contract)["value"].name)
+    parts = columns(contract)
+    value, source = sql_name(parts["value"].name), parts.get("source")
     return {
         "start_us": start_us(contract, "clean"),
         # A reading without another stays as it is.
         "other_value": f"coalesce(other.{value}, clean.{value})",
+        "agreed_measure": _listed(known.name for known in contract.measures),
+        "agreed_source": _listed(source.allowed if source else ()),
         **_limits(contract),
         **_lengths(contract),
     }
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(map(sql_text, texts)) or "NULL"
 
 
 def _lengths(contract: Contract) -> dict[str, str]:

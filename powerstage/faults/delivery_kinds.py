@@ -13,7 +13,7 @@ from powerstage.faults.fault import (
     Wire,
 )
 from powerstage.faults.parts import (
-    needs_complete,
+    needs_all,
     needs_pattern,
 )
 
@@ -199,7 +199,7 @@ FLEET_KINDS: Final = (
         check="grid.complete",
         target=Target(devices="one", detail="free device"),
         inventory=Change(does="repeat", columns=(("device", "planned.text"),)),
-        unless=(needs_complete(0.999),),
+        unless=(needs_all,),
     ),
     Fault(
         name="empty_inventory",

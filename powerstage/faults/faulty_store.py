@@ -12,9 +12,9 @@ from typing import Final
 from powerstage.contract import Commit, CommitKey, Contract, DataFile, DataKey, Slot, parse_key
 from powerstage.contract.layout import data_key
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
-from powerstage.errors import RecordError
+from powerstage.errors import ConflictError, RecordError
 from powerstage.faults.changes import changed_readings
-from powerstage.faults.fault import Effect, Record, Restate, Wire
+from powerstage.faults.fault import Effect, Nothing, Record, Restate, Wire
 from powerstage.faults.plan import PlannedFault
 from powerstage.faults.rewrite import rewrite
 from powerstage.store import ObjectInfo, Store, read
@@ -76,6 +76,39 @@ class FaultyStore:
         if restated := self._restated.get(named.slot.period):
             self._commit_restated(Commit.from_json(body), restated)
         return is_new
+
+    def refuse_clean(self) -> None:
+        """Raise ``ConflictError`` for a clean delivery that stands where a fault is planned.
+
+        What is in the files themselves, whoever publishes compares; the rest would be left out.
+        """
+        for period in self._plan:
+            slot = Slot(dataset="telemetry", period=period)
+            if self._store.head(str(CommitKey(slot=slot))) and self._is_clean(slot):
+                raise ConflictError(
+                    f"{self._plan[period].fault.name} cannot be put into {slot}:"
+                    f" it stands in {self._store.url} already",
+                    fix="name a new feed: what was delivered cannot be spoilt any more",
+                )
+
+    def _is_clean(self, slot: Slot) -> bool:
+        """Whether what stands there lacks a fault that is not in its files."""
+        effect = self._effect(slot.period)
+        if isinstance(effect, Restate):
+            return self._store.head(str(CommitKey(slot=replace(slot, revision=1)))) is None
+        if isinstance(effect, Wire):
+            commit = Commit.from_json(
+                read(self._store, str(CommitKey(slot=slot)), RECORD_BYTES_MAX)
+            )
+            return all(self._arrived(file) for file in commit.files)
+        return isinstance(effect, Record) or (isinstance(effect, Nothing) and effect.held_back)
+
+    def _arrived(self, file: DataFile) -> bool:
+        """Whether an object stands there as its commit says."""
+        if self._store.head(file.key) is None:
+            return False
+        content = read(self._store, file.key, _OBJECT_BYTES_MAX)
+        return hashlib.sha256(content).hexdigest() == file.sha256
 
     def _effect(self, period: datetime | None) -> Effect | None:
         planned = self._plan.get(period) if period is not None else None

@@ -4,7 +4,14 @@ from datetime import timedelta
 from typing import Final
 
 from powerstage.faults.fault import Change, Effect, Fault, Level, Restate, Target, Whole
-from powerstage.faults.parts import needs_column, needs_load, needs_power, utilisation, within
+from powerstage.faults.parts import (
+    needs_column,
+    needs_load,
+    needs_model,
+    needs_power,
+    utilisation,
+    within,
+)
 
 _HOURS: Final = timedelta(hours=3)
 _NUMBER: Final = Change(does="replace", columns=(("value", "planned.number"),))
@@ -34,7 +41,7 @@ HARMLESS_KINDS: Final = (
         source="a quarter of servers: Koomey and Anthesis 2017",
         target=Target(devices="one", measures="each", detail="idle"),
         effects=(_NUMBER,),
-        unless=(needs_power, needs_load, within(0.5, utilisation)),
+        unless=(needs_power, needs_load, needs_model, within(0.5, utilisation)),
     ),
     Fault(
         name="full_load_hour",
@@ -45,13 +52,13 @@ HARMLESS_KINDS: Final = (
         evidence="harmless",
         target=Target(devices="one", measures="each", detail="full load"),
         effects=(_NUMBER,),
-        unless=(needs_power, needs_load, within(100, utilisation)),
+        unless=(needs_power, needs_load, needs_model, within(100, utilisation)),
     ),
     Fault(
         name="device_joins",
         level="fleet",
         words="a device that comes, with its row in the inventory, and goes again",
-        magnitude="one device, for 3 h",
+        magnitude="one device, for 3 h in whole periods",
         verdict="accepted",
         evidence="harmless",
         target=Target(devices="one", lasts=_HOURS, detail="free device"),
@@ -62,7 +69,7 @@ HARMLESS_KINDS: Final = (
         name="device_leaves",
         level="fleet",
         words="a device that goes, with its row in the inventory, and comes again",
-        magnitude="one device, for 3 h",
+        magnitude="one device, for 3 h in whole periods",
         verdict="accepted",
         evidence="harmless",
         target=Target(devices="one", lasts=_HOURS),
@@ -81,7 +88,7 @@ HARMLESS_KINDS: Final = (
             Restate(
                 change=Change(
                     does="replace",
-                    columns=(("value", "greatest($minimum, round($value * 0.99, 1))"),),
+                    columns=(("value", "greatest($minimum, round($value * 0.99, 3))"),),
                 )
             ),
         ),

@@ -25,5 +25,11 @@ class Injector:
         return FaultySource(source, self._plan, self._sent)
 
     def store(self, store: Store) -> Store:
-        """The store with faults in commits, in objects on their way, and with second revisions."""
-        return FaultyStore(store, self._contract, self._plan, self._sent)
+        """The store with faults in commits, in objects on their way, and with second revisions.
+
+        Raises:
+            ConflictError: it holds a clean delivery where one of these is planned.
+        """
+        faulty = FaultyStore(store, self._contract, self._plan, self._sent)
+        faulty.refuse_clean()
+        return faulty

@@ -1,6 +1,8 @@
 """What a fault must know of a contract: its columns by their part, and why it may be no fault."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +10,8 @@ from powerstage.checks.rules import microseconds
 from powerstage.contract import Contract, Measure
 from powerstage.contract.model import Column
 from powerstage.engine import sql_name
+from powerstage.errors import UsageError
+from powerstage.producer.serials import serial_form
 
 _WATT: Final = "W"
 _PERCENT: Final = "%"
@@ -80,6 +84,12 @@ def needs_load(contract: Contract) -> str:
     return "" if utilisation(contract) else "it has no measure in %"
 
 
+def needs_model(contract: Contract) -> str:
+    """For the power that a model draws."""
+    known = {column.name for column in contract.inventory.columns}
+    return "" if known & {"model", "product_id"} else "its inventory has no column for a model"
+
+
 def needs_column(part: str, words: str) -> Callable[[Contract], str]:
     """For faults in a column that not every contract has."""
     return lambda contract: "" if part in columns(contract) else f"telemetry has no {words}"
@@ -98,9 +108,14 @@ def needs_value(contract: Contract) -> str:
 
 
 def needs_pattern(contract: Contract) -> str:
-    """For a serial number of another form."""
+    """For a serial number of another form: one that ends with a space and a question mark."""
     pattern = listed_columns(contract)["device"].pattern
-    return "" if pattern else "it says nothing of the form of a serial number"
+    if not pattern:
+        return "it says nothing of the form of a serial number"
+    with suppress(UsageError):
+        if re.fullmatch(pattern, serial_form(pattern).example(0) + " ?"):
+            return "it lets a serial number end with a space and a question mark"
+    return ""
 
 
 def needs_start(contract: Contract) -> str:
@@ -118,9 +133,21 @@ def needs_punctual(later: timedelta) -> Callable[[Contract], str]:
     return reason
 
 
+def needs_steady(contract: Contract) -> str:
+    """For an interval of half the length: two late stamps must not make up for it."""
+    jitter, half = contract.roles.jitter, contract.roles.reading_interval / 2
+    return "" if 2 * jitter < half else f"it allows lengths that differ by {jitter}"
+
+
 def needs_sites(contract: Contract) -> str:
     """For a device that is told from another site."""
     return "" if len(contract.sites) > 1 else "it knows one site alone"
+
+
+def needs_all(contract: Contract) -> str:
+    """For a part of one device's readings left out, which is as small as a fleet is large."""
+    enough = contract.completeness
+    return "" if enough == 1 else f"{enough:.12g} of the readings are enough for it"
 
 
 def needs_complete(ratio: float) -> Callable[[Contract], str]:

@@ -66,6 +66,12 @@ class PlannedFault:
         return self.periods[0]
 
     @property
+    def window(self) -> str:
+        """How much it hits, in words: what goes on for hours may be within one period."""
+        is_within = self.fault.target.lasts and len(self.periods) == 1
+        return "a period" if is_within else self.fault.window
+
+    @property
     def devices(self) -> tuple[str, ...]:
         """The devices that are hit by name, in order."""
         return tuple(sorted({row.device for row in self.rows if row.device is not None}))

@@ -5,20 +5,18 @@ from typing import Final
 
 from powerstage.faults.fault import Change, Fault, Target, Whole
 from powerstage.faults.parts import (
+    needs_all,
     needs_column,
-    needs_complete,
     needs_punctual,
     needs_sites,
     needs_start,
+    needs_steady,
 )
 
-_HALF_DAY: Final = timedelta(hours=12)
 _READING: Final = Target(devices="one", measures="any", intervals="one")
 _DEVICE: Final = Target(devices="one")
 _DROP: Final = Change(does="drop")
 _REPEAT: Final = Change(does="repeat")
-# A part of one device's readings is too small for some contracts to care.
-_ALL_NEEDED: Final = (needs_complete(0.999),)
 
 
 def _replace(**columns: str) -> tuple[Change]:
@@ -30,6 +28,11 @@ def _shift(microseconds: str) -> tuple[Change]:
     return _replace(start=f"$start + {later}", end=f"$end + {later}")
 
 
+def _misspelt(part: str, text: str) -> str:
+    """SQL for a text that is not agreed: with a stop where letters alone do not spoil it."""
+    return f"CASE WHEN ({text}) IN ($agreed_{part}) THEN ${part} || '.' ELSE {text} END"
+
+
 ROW_KINDS: Final = (
     Fault(
         name="dropped_reading",
@@ -39,7 +42,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=_READING,
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="dropped_measure",
@@ -49,7 +52,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=Target(devices="one", measures="any"),
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="silent_device",
@@ -59,7 +62,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=_DEVICE,
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="silent_for_hours",
@@ -69,7 +72,7 @@ ROW_KINDS: Final = (
         check="grid.complete",
         target=Target(devices="one", lasts=timedelta(hours=3)),
         effects=(_DROP,),
-        unless=_ALL_NEEDED,
+        unless=(needs_all,),
     ),
     Fault(
         name="duplicate_reading",
@@ -133,10 +136,12 @@ KEY_KINDS: Final = (
         name="ghost_device",
         level="key",
         words="a device that the inventory lacks",
-        magnitude="X for the first character",
+        magnitude="X for the first character, or Y for an X",
         check="$device.in_inventory",
         target=_DEVICE,
-        effects=_replace(device="'X' || substr($device, 2)"),
+        effects=_replace(
+            device="CASE WHEN $device[1] = 'X' THEN 'Y' ELSE 'X' END || substr($device, 2)"
+        ),
     ),
     Fault(
         name="retired_device",
@@ -151,13 +156,15 @@ KEY_KINDS: Final = (
         name="lookalike_serial",
         level="key",
         words="a serial number that was typed in",
-        magnitude="O for the first 0, else I for the first 1, else small letters",
+        magnitude="O for the first 0, I for the first 1, small letters, large ones or a stop",
         check="$device.in_inventory",
         target=_DEVICE,
         effects=_replace(
             device="CASE WHEN contains($device, '0') THEN regexp_replace($device, '0', 'O')"
             " WHEN contains($device, '1') THEN regexp_replace($device, '1', 'I')"
-            " ELSE lower($device) END"
+            " WHEN $device <> lower($device) THEN lower($device)"
+            " WHEN $device <> upper($device) THEN upper($device)"
+            " ELSE $device || '.' END"
         ),
     ),
     Fault(
@@ -193,24 +200,30 @@ KEY_KINDS: Final = (
         name="misspelt_measure",
         level="key",
         words="a measure under a name that nobody agreed on",
-        magnitude="a capital letter",
+        magnitude="a capital letter, or a stop at its end",
         check="$measure_check",
         target=_READING,
         effects=_replace(
-            measure="CASE WHEN $measure = lower($measure)"
-            " THEN upper($measure[1]) || $measure[2:] ELSE lower($measure) END"
+            measure=_misspelt(
+                "measure",
+                "CASE WHEN $measure = lower($measure)"
+                " THEN upper($measure[1]) || $measure[2:] ELSE lower($measure) END",
+            )
         ),
     ),
     Fault(
         name="misspelt_source",
         level="key",
         words="a text that is none of those agreed",
-        magnitude="iLO for iLo: the last letter, small or large",
+        magnitude="iLO for iLo: the last letter, small or large, or a stop at its end",
         check="$source.allowed",
         target=_READING,
         effects=_replace(
-            source="$source[:-2] || CASE WHEN $source[-1] = lower($source[-1])"
-            " THEN upper($source[-1]) ELSE lower($source[-1]) END"
+            source=_misspelt(
+                "source",
+                "$source[:-2] || CASE WHEN $source[-1] = lower($source[-1])"
+                " THEN upper($source[-1]) ELSE lower($source[-1]) END",
+            )
         ),
         unless=(needs_column("source", "other column with a list of texts"),),
     ),
@@ -235,7 +248,7 @@ TIMING_KINDS: Final = (
         check="reading.interval",
         target=_READING,
         effects=_replace(end="$end - to_microseconds($interval_us // 2)"),
-        unless=(needs_start, needs_punctual(_HALF_DAY)),
+        unless=(needs_start, needs_steady),
     ),
     Fault(
         name="clock_skew",

@@ -1,5 +1,7 @@
 """What a fault hits: devices, measures and intervals that the seed chooses where it is real."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,6 +21,7 @@ from powerstage.producer.parameters import SERVICE_DAYS
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DIGITS: Final = "0123456789"
+_CHARACTERS: Final = _DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _YEAR_MIN: Final = 1_970
 _IDLE_PER_MILLE: Final = 5
 
@@ -69,9 +72,13 @@ class Targets:
         interval = self._contract.roles.reading_interval // _MICROSECOND
         delivery = self._contract.delivery_interval // _MICROSECOND
         first, last = (int(period.timestamp()) * 1_000_000 for period in (periods[0], periods[-1]))
+        lasts = -(-(fault.target.lasts // _MICROSECOND) // interval) * interval
+        # An inventory holds for whole periods.
+        is_whole = fault.inventory is not None or not lasts
+        end = last + delivery if is_whole else first + lasts
         one = draw(self._seed, f"interval of {fault.name}") % (delivery // interval) * interval
         return {
-            "all": (first, last + delivery - 1),
+            "all": (first, end - 1),
             "one": (first + one, first + one + interval - 1),
             "one later": (last + one, last + one + interval - 1),
             "next": (last + delivery, last + delivery + interval - 1),
@@ -183,12 +190,13 @@ class Targets:
         return None
 
     def _free_device(self, fault: Fault, device: str, period: datetime) -> str:
-        """A serial number of the same form that the inventory does not list: other digits."""
+        """A serial number that the contract allows and the inventory does not list."""
         self._clean.show_inventory("inventory", period)
-        name = sql_name(self._contract.inventory_device)
-        for step in range(1, len(_DIGITS)):
-            free = device.translate(str.maketrans(_DIGITS, _DIGITS[step:] + _DIGITS[:step]))
-            if not self._clean.count(
+        column = self._contract.inventory.column(self._contract.inventory_device)
+        name = sql_name(column.name)
+        for free in _alike(device):
+            is_allowed = column.pattern is None or re.fullmatch(column.pattern, free)
+            if is_allowed and not self._clean.count(
                 f"SELECT count(*) FROM inventory WHERE {name} = {sql_text(free)}"
             ):
                 return free
@@ -229,11 +237,32 @@ class Targets:
         watts = power(self._contract)
         if watts is None or measure != watts.name:
             return per_mille / 10
-        name = self._clean.scalar(f"SELECT model FROM device WHERE device = {sql_text(device)}")
-        curve = next((model.watts for model in models() if model.name == name), None)
+        curve = self._curve(device, period)
         if curve is None:
             raise UsageError(
-                f"{fault.name} needs a model whose power is known, and {device} is a {name}",
+                f"{fault.name} needs a model whose power is known, and the inventory names none"
+                f" for {device}",
                 fix="--faults: leave it out",
             )
         return min(watts.maximum, max(watts.minimum, float(round(curve[per_mille]))))
+
+    def _curve(self, device: str, period: datetime) -> tuple[float, ...] | None:
+        """The watts of a device by its load, by what the inventory calls its model."""
+        self._clean.show_inventory("inventory", period)
+        name = sql_name(self._contract.inventory_device)
+        texts = self._clean.connection.execute(
+            f"SELECT * FROM inventory WHERE {name} = {sql_text(device)}"
+        ).fetchone()
+        known = {str(text) for text in texts or ()}
+        return next(
+            (model.watts for model in models() if {model.name, model.product_id} & known), None
+        )
+
+
+def _alike(device: str) -> Iterator[str]:
+    """Texts of the form of a serial number: of other digits, else with another character."""
+    for step in range(1, len(_DIGITS)):
+        yield device.translate(str.maketrans(_DIGITS, _DIGITS[step:] + _DIGITS[:step]))
+    for place in reversed(range(len(device))):
+        for character in _CHARACTERS:
+            yield device[:place] + character + device[place + 1 :]

@@ -21,7 +21,7 @@ def truth_of(planned: PlannedFault) -> dict[str, Any]:
         "level": fault.level,
         "words": fault.words,
         "magnitude": fault.magnitude,
-        "window": fault.window,
+        "window": planned.window,
         "evidence": fault.evidence,
         "source": fault.source or None,
         "dataset": fault.dataset,

@@ -108,6 +108,7 @@ VALUE_KINDS: Final = (
         words="the utilisation of all cores added up",
         magnitude="x64, for 64 cores",
         check="$value.range",
+        or_check="$value.on_curve",
         target=_BUSY_LOAD,
         effects=_value("$value * 64"),
         unless=(needs_load, outside(1_280, utilisation)),

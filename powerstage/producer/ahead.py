@@ -1,6 +1,5 @@
 """Telemetry written ahead of its use: while one period is sent, the next are being made."""
 
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,15 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from powerstage.contract import period_text
+from powerstage.engine import processors
 from powerstage.producer.source import Source
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS has no such call
-        return os.cpu_count() or 1
 
 
 def write_ahead(
@@ -33,7 +25,7 @@ def write_ahead(
         folder: where the files go: ``2026-11-02T0500.parquet``.
         workers: how many periods at once; None for one per processor.
     """
-    count = workers or cores()
+    count = workers or processors()
     ahead: deque[tuple[datetime, Path, Future[int]]] = deque()
     pool = ThreadPoolExecutor(count, thread_name_prefix="powerstage-write")
     try:

@@ -106,6 +106,11 @@ class EmbeddedS3:
         return watched
 
 
+def names_in_the_way() -> list[str]:
+    """The variables of this process that say which S3 to use, and how to get there."""
+    return [name for name in os.environ if name.startswith("AWS_") or name.lower() in _PROXIES]
+
+
 @contextmanager
 def blind_to_aws(environment: Mapping[str, str]) -> Iterator[None]:
     """Within, this process has no AWS settings and no proxies but those given.
@@ -114,11 +119,8 @@ def blind_to_aws(environment: Mapping[str, str]) -> Iterator[None]:
     """
 
     def take_away() -> dict[str, str]:
-        return {
-            name: os.environ.pop(name)
-            for name in list(os.environ)
-            if name.startswith("AWS_") or name.lower() in _PROXIES or name in environment
-        }
+        names = {*names_in_the_way(), *(environment.keys() & os.environ.keys())}
+        return {name: os.environ.pop(name) for name in names}
 
     kept = take_away()
     os.environ.update(environment)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
-from powerstage.producer.ahead import cores
+from powerstage.engine import processors
 from tests.benchmarks import findings, synthesis
 
 RUNS = 11
@@ -45,7 +45,7 @@ def synthesis_part() -> Iterator[str]:
     yield (
         f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s, one day;"
         f" medians of {synthesis.ROUNDS} rounds; DuckDB {duckdb.__version__},"
-        f" {cores()} processors.\n"
+        f" {processors()} processors.\n"
     )
     yield from synthesis.table()
     yield f"\n{synthesis.memory()}"

@@ -94,6 +94,27 @@ def test_synth_tells_the_truth_about_its_faults(powerstage: Run, tmp_path: Path)
     assert blamed == {period: fault["verdict"] for period, fault in faults.items()}
 
 
+def test_late_by_more_than_a_day_is_no_option(powerstage: Run, tmp_path: Path) -> None:
+    """A number that no length of time can hold is refused with 2, and called by its option."""
+    done = powerstage("synth", tmp_path / "feed", "--fuzz", "99999999999999")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'--fuzz'" in done.stderr
+
+
+@pytest.mark.parametrize("fault", ["missing_hour", "lying_commit", "lost_object", "restated_site"])
+def test_a_feed_that_is_clean_is_not_spoilt_any_more(
+    powerstage: Run, tmp_path: Path, fault: str
+) -> None:
+    """1: what was delivered stays, and no truth tells of a fault that is not there."""
+    powerstage("synth", tmp_path / "feed", *SMALL)
+    before = content(tmp_path / "feed")
+    done = powerstage("synth", tmp_path / "feed", *SMALL, "--faults", fault)
+    assert done.returncode == 1
+    assert f"{fault} cannot be put into telemetry/" in done.stderr
+    assert content(tmp_path / "feed") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["feed"]
+
+
 def test_the_truth_stands_beside_a_folder(powerstage: Run, tmp_path: Path) -> None:
     """Not in it; it is named on the terminal, and holds what the document holds."""
     (tmp_path / "feeds").mkdir()
@@ -110,13 +131,14 @@ def test_the_truth_stands_beside_a_folder(powerstage: Run, tmp_path: Path) -> No
 def test_the_truth_about_a_bucket_stands_in_the_working_folder(
     powerstage: Run, feed_url: str, server: EmbeddedS3, tmp_path: Path
 ) -> None:
-    """Under the last part of the feed's URL: it is not for those who read the bucket."""
+    """Under the feed's whole URL, of which two may end alike; not for who reads the bucket."""
+    name = f"{feed_url.removeprefix('s3://').replace('/', '-')}.truth.json"
     done = powerstage(
         "synth", feed_url, *SMALL, "--faults", "nan_value", cwd=tmp_path, **server.environment()
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "  the truth about them is in feed.truth.json\n" in done.stdout
-    assert json.loads((tmp_path / "feed.truth.json").read_bytes())["feed"] == feed_url
+    assert f"  the truth about them is in {name}\n" in done.stdout
+    assert json.loads((tmp_path / name).read_bytes())["feed"] == feed_url
 
 
 @pytest.mark.parametrize("faults", ["none", ""])
@@ -156,6 +178,12 @@ def test_an_export_replaces_no_folder(powerstage: Run, export: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{export} is not an empty folder" in done.stderr
     assert content(export) == before
+
+
+def test_no_faults_go_into_an_export(powerstage: Run, tmp_path: Path) -> None:
+    """``--faults none`` asks for nothing, and is granted."""
+    done = powerstage("synth", tmp_path / "new", *SMALL, "--export", "csv", "--faults", "none")
+    assert done.returncode == 0
 
 
 def test_faults_do_not_go_into_an_export(powerstage: Run, tmp_path: Path) -> None:

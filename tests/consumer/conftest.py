@@ -28,6 +28,10 @@ class Feed:
         self.inventory = Slot(dataset="inventory", period=source.periods()[0], revision=0)
         self.slot = Slot(dataset="telemetry", period=source.periods()[5], revision=0)
 
+    def slot_after(self, periods: int) -> Slot:
+        """That of the delivery so many periods after ``slot``."""
+        return replace(self.slot, period=self.source.periods()[5 + periods])
+
     @property
     def keys(self) -> list[str]:
         """Every key of the feed."""

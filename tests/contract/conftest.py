@@ -7,7 +7,7 @@ _START_COLUMN = """\
       - name: start_time
         description: Start of the interval that the reading covers, inclusive.
         logicalType: timestamp
-        physicalType: TIMESTAMPTZ
+        physicalType: TIMESTAMP_TZ
         required: true
         primaryKey: true
         primaryKeyPosition: 2
@@ -18,7 +18,7 @@ _START_COLUMN = """\
 _END_COLUMN = """\
         description: End of the interval, exclusive.
         logicalType: timestamp
-        physicalType: TIMESTAMPTZ
+        physicalType: TIMESTAMP_TZ
         required: true
 """
 _END_KEY = "        primaryKey: true\n        primaryKeyPosition: 2\n"

@@ -71,7 +71,7 @@ def test_the_default_contract_is_odcs() -> None:
         ("'^[0-9A-Z]{10}$'", "'[0-9A-Z]{10}'", "anchor it"),
         ("'^[0-9A-Z]{10}$'", "'^(?=x)[0-9A-Z]{10}$'", "RE2"),
         ("physicalType: DOUBLE", "physicalType: FLOAT", "not one of: DOUBLE"),
-        ("physicalType: TIMESTAMPTZ", "physicalType: TIMESTAMP", "not one of: TIMESTAMPTZ"),
+        ("physicalType: TIMESTAMP_TZ", "physicalType: TIMESTAMP", "not one of: TIMESTAMP_TZ"),
         ("version: 1.0.0", "version: 1.0", "put it in quotes: '1.0'"),
         ("version: 1.0.0", "version: ../1", "cannot stand in an object key"),
         ("apiVersion: v3.2.0", "apiVersion: v2.0.0", "not one of: v3.2.0"),

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from powerstage.checks import Check, Report, Sample, fails
+from powerstage.contract.safe_text import safe
 from powerstage.display import Terminal
 from powerstage.display.report import show_report
-from powerstage.display.terminal import BAD, BOLD, GOOD, Span, safe
+from powerstage.display.terminal import BAD, BOLD, GOOD, Span
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = {

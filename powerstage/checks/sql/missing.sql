@@ -1,23 +1,29 @@
 -- The longest runs of readings that should be there: no file, no row, and what is missing.
--- Stamps are shown in UTC, whatever the session says.
-WITH expected AS (
+-- They are the gaps between readings, not readings that are made up: a grid may be far larger
+-- than what was delivered. Stamps are shown in UTC, whatever the session says.
+WITH pair AS (
     SELECT
+        "grid:device" * $measure_count + measure_index AS pair,
         "grid:name" AS device,
-        measure,
-        slot,
-        ("grid:device" * $measure_count + measure_index) * getvariable('slots') + slot AS position
+        measure
     FROM
         device,
-        (VALUES $measures) AS measure(measure_index, measure),
-        (SELECT unnest(range(getvariable('slots'))) AS slot)
-), missing AS (
+        (VALUES $measures) AS measure(measure_index, measure)
+), edge AS (
     SELECT
-        device,
-        measure,
-        slot,
-        slot - row_number() OVER (PARTITION BY device, measure ORDER BY slot) AS run
-    FROM expected
-    ANTI JOIN reading ON position = reading."grid:position"
+        "grid:position" // getvariable('slots') AS pair,
+        "grid:position" % getvariable('slots') AS slot
+    FROM reading
+    WHERE "grid:position" IS NOT NULL
+    UNION ALL
+    SELECT pair, getvariable('slots') FROM pair
+), gap AS (
+    SELECT
+        pair,
+        lag(slot, 1, -1) OVER (PARTITION BY pair ORDER BY slot) + 1 AS first,
+        slot AS past
+    FROM edge
+    QUALIFY past > first
 )
 SELECT
     '',
@@ -26,16 +32,16 @@ SELECT
         'device': device,
         'measure': measure,
         'from': strftime(
-            make_timestamp(getvariable('window_start') + min(slot) * $interval_us),
+            make_timestamp(getvariable('window_start') + first * $interval_us),
             '%Y-%m-%dT%H:%M:%SZ'
         ),
         'to': strftime(
-            make_timestamp(getvariable('window_start') + max(slot) * $interval_us),
+            make_timestamp(getvariable('window_start') + (past - 1) * $interval_us),
             '%Y-%m-%dT%H:%M:%SZ'
         ),
-        'missing': count(*)::VARCHAR
+        'missing': (past - first)::VARCHAR
     }
-FROM missing
-GROUP BY device, measure, run
-ORDER BY count(*) DESC, device, measure, min(slot)
+FROM gap
+JOIN pair USING (pair)
+ORDER BY past - first DESC, device, measure, first
 LIMIT $samples_max

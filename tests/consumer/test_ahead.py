@@ -1,0 +1,69 @@
+"""Deliveries judged side by side are recorded as if they had been judged one after another."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+import powerstage.consumer.ahead as module
+from powerstage.consumer import Judgement, Lake, consume
+from powerstage.contract import CommitKey
+from powerstage.store import MemoryStore, Store
+from tests.conftest import clock
+from tests.consumer.conftest import Feed
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine has."""
+    monkeypatch.setattr(module, "processors", lambda: 2)
+
+
+class Meeting(MemoryStore):
+    """A store that hands out the first of two commits only once the second is asked for."""
+
+    def __init__(self, first: str, second: str, store: Store) -> None:
+        super().__init__()
+        for info in store.list(""):
+            self.put(info.key, b"".join(store.get(info.key)))
+        self._first, self._second = first, second
+        self._second_is_asked_for = threading.Event()
+
+    def get(self, key: str) -> Iterator[bytes]:
+        """The object, when it is time."""
+        if key == self._second:
+            self._second_is_asked_for.set()
+        if key == self._first and not self._second_is_asked_for.wait(timeout=60):
+            raise AssertionError("nobody asks for the second while the first is at work")
+        return super().get(key)
+
+
+def test_two_deliveries_are_at_work_at_once(feed: Feed) -> None:
+    """The second is fetched while the first is not judged yet."""
+    first, second = (str(CommitKey(slot=feed.slot_after(number))) for number in range(2))
+    feed.store = Meeting(first, second, feed.store)
+    assert len(feed.consume().judgements) == 25
+
+
+def test_they_are_recorded_in_order(feed: Feed) -> None:
+    """The ledger learns of deliveries in the order of their slots."""
+    slots = [judgement.slot for judgement in feed.consume().judgements]
+    assert slots == sorted(slots)
+
+
+def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(feed: Feed) -> None:
+    """Ctrl-C while others are at work: nothing waits for them, nothing of them is recorded."""
+    seen: list[Judgement] = []
+
+    def interrupt(judgement: Judgement) -> None:
+        seen.append(judgement)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    with Lake(feed.folder / "lake", make=True) as lake:
+        with pytest.raises(KeyboardInterrupt):
+            consume(feed.store, lake, clock=clock, on_judgement=interrupt)
+        assert len(lake.ledger.entries()) == 5
+    consumed = feed.consume()
+    assert (consumed.known, len(consumed.judgements)) == (5, 20)
+    assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}
