@@ -43,7 +43,7 @@ _READINGS_MIN: Final = 48
 _PART_READINGS: Final = 24
 _PARTS_MAX: Final = 24
 _NEAR_MIN: Final = 12
-_NEAR_MAX: Final = 100
+_NEAR_MAX: Final = 50
 # A meter of whole watts: none is more exact than this.
 _DEVIATION_MIN: Final = 0.5
 # A reading that is further off, in deviations, counts as this: one spike is no finding.
@@ -66,7 +66,7 @@ _REPLAY_NATS_MIN: Final = 20.0
 _STUCK_NATS_MAX: Final = 6.0
 _ROUND_NATS_MAX: Final = 4.0
 # A shift of less than this share of the power is within what honest changes make.
-_SHARE_MIN: Final = 0.02
+_SHARE_MIN: Final = 0.03
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKAGE: Final = "powerstage.consumer"
 
