@@ -1,7 +1,19 @@
 -- Windows of a device's readings that are not as its history has them. A kind scores by how much
 -- of the squared deviations it explains (rank 3), or how improbable its readings are, in nats.
 CREATE OR REPLACE TEMP TABLE candidate AS
-WITH reading_nats AS (
+WITH numbered AS (
+    SELECT *, sum(is_other_power::INTEGER) OVER (PARTITION BY device ORDER BY slot) AS run
+    FROM residual
+), moved AS (
+    SELECT
+        *,
+        -- By as much as load moved since the run began: a shifted sensor may repeat itself too.
+        least(
+            abs(power - expected),
+            abs(expected - first(expected) OVER (PARTITION BY device, run ORDER BY slot))
+        ) AS moved_watts
+    FROM numbered
+), reading_nats AS (
     SELECT
         *,
         -- How improbable a power is that is a multiple of the step, by the line; at most so much.
@@ -15,10 +27,9 @@ WITH reading_nats AS (
         ))) END AS round_nats,
         -- And one that says the same as before although load has moved.
         CASE WHEN is_moved AND NOT is_other_power THEN least($stuck_nats_max, greatest(
-            0, ((power - expected) / deviation) ** 2 / 2 + ln(deviation * sqrt(2 * pi()))
-        )) ELSE 0 END AS stuck_nats,
-        sum(is_other_power::INTEGER) OVER (PARTITION BY device ORDER BY slot) AS run
-    FROM residual
+            0, (moved_watts / deviation) ** 2 / 2 + ln(deviation * sqrt(2 * pi()))
+        )) ELSE 0 END AS stuck_nats
+    FROM moved
 ), windowed AS (
     SELECT
         *,
