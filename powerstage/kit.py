@@ -201,6 +201,7 @@ def _scan_check(scanned: ScanCheck) -> dict[str, Any]:
     check = scanned.check
     return {
         "check": asdict(check) | {"sql": check.sql or scanned.samples},
+        "recount": scanned.recount,
         "share_max": scanned.share_max,
         "samples": scanned.samples or _NO_SAMPLES,
     }

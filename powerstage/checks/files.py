@@ -25,6 +25,8 @@ READERS: Final[dict[FileFormat, str]] = {
     " header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '')",
     "parquet": "read_parquet({path}, hive_partitioning = false)",
 }
+# Where several are read at once, the path of a row's file.
+PATH: Final = '"at:path"'
 HEADER_CHARACTERS_MAX: Final = 65_536
 # DuckDB 1 reads nanoseconds as microseconds; DuckDB 2 has a type for them. One verdict for both.
 TYPE_NAMES: Final = {
@@ -63,6 +65,12 @@ def reader(path: str, format_: FileFormat) -> str:
         raise ValueError(f"the header names {', '.join(sorted(doubled))} twice")
     columns = ", ".join(f"{sql_name(name)}: 'VARCHAR'" for name in names)
     return READERS[format_].format(path=sql_text(path), columns=columns)
+
+
+def parquet_reader(paths: Sequence[str]) -> str:
+    """SQL for the rows of Parquet files of the same columns, file by file, each with its path."""
+    reader = READERS["parquet"].format(path=f"[{', '.join(map(sql_text, paths))}]")
+    return f"{reader.removesuffix(')')}, filename = '{PATH[1:-1]}')"
 
 
 def delivered_columns(columns: Sequence[Column], format_: FileFormat) -> str:

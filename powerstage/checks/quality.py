@@ -40,6 +40,15 @@ def metric_checks(
     )
 
 
+def metric_rules(dataset: Dataset, format_: Literal["csv", "parquet"]) -> list[RowRule]:
+    """The rows that the metrics of rows count."""
+    return [
+        _row_rule(dataset, rule, format_)
+        for rule in dataset.quality
+        if rule.metric not in {"sql", "rowCount", "duplicateValues"}
+    ]
+
+
 def query_checks(
     contract: Contract, dataset: Dataset, *, with_inventory: bool
 ) -> tuple[ScanCheck, ...]:
@@ -83,23 +92,21 @@ def _bad_rows(
     format_: Literal["csv", "parquet"],
 ) -> ScanCheck:
     """A metric that counts rows."""
+    scanned = row_check(contract, dataset, source, _row_rule(dataset, rule, format_))
+    return replace(scanned, count=_counted(rule, f"broken.{sql_name(rule.id)}", "rows"))
+
+
+def _row_rule(dataset: Dataset, rule: QualityRule, format_: Literal["csv", "parquet"]) -> RowRule:
     column = dataset.column(str(rule.column))
     raw = RAW_PREFIX + column.name if format_ == "csv" else column.name
-    predicate = _predicate(rule, sql_name(column.name), sql_name(raw))
-    scanned = row_check(
-        contract,
-        dataset,
-        source,
-        RowRule(
-            id=rule.id,
-            words=rule.words,
-            expected=expected(rule),
-            rule=rule.rule,
-            predicate=predicate,
-            values=(raw,),
-        ),
+    return RowRule(
+        id=rule.id,
+        words=rule.words,
+        expected=expected(rule),
+        rule=rule.rule,
+        predicate=_predicate(rule, sql_name(column.name), sql_name(raw)),
+        values=(raw,),
     )
-    return replace(scanned, count=_counted(rule, f"count(*) FILTER (WHERE {predicate})"))
 
 
 def _predicate(rule: QualityRule, name: str, raw: str) -> str:
@@ -122,7 +129,7 @@ def _duplicates(contract: Contract, rule: QualityRule, source: str) -> ScanCheck
     columns = ", ".join(names)
     known = " AND ".join(f"{name} IS NOT NULL" for name in names)
     texts = ", ".join(f"{sql_text(name)}: {sql_name(name)}::VARCHAR" for name in rule.columns)
-    counted = _counted(rule, "count(*) FILTER (WHERE rows > 1)")
+    counted = _counted(rule, "count(*) FILTER (WHERE rows > 1)", "count(*)")
     keys = f"SELECT count(*) AS rows FROM {source} WHERE {known} GROUP BY {columns}"
     return ScanCheck(
         check=replace(_check(contract, rule), counts="keys"),
@@ -134,21 +141,21 @@ def _duplicates(contract: Contract, rule: QualityRule, source: str) -> ScanCheck
 
 
 def _row_count(contract: Contract, rule: QualityRule) -> ScanCheck:
-    holds = _holds(rule, "count(*)")
+    holds = _holds(rule, "rows")
     return ScanCheck(
         check=replace(_check(contract, rule), counts="results"),
-        count=f"[CASE WHEN {holds} THEN 0 ELSE 1 END, 1, count(*)]",
+        count=f"[CASE WHEN {holds} THEN 0 ELSE 1 END, 1, rows]",
         samples="",
     )
 
 
-def _counted(rule: QualityRule, number: str) -> str:
+def _counted(rule: QualityRule, number: str, total: str) -> str:
     """SQL for ``[failed, total, observed]``: nothing has failed where the number is as agreed."""
     observed = number
     if rule.unit == "percent":
-        observed = f"coalesce(round(100e0 * {number} / nullif(count(*), 0), 6), 0)"
+        observed = f"coalesce(round(100e0 * {number} / nullif({total}, 0), 6), 0)"
     failed = f"CASE WHEN {_holds(rule, observed)} THEN 0 ELSE greatest({number}, 1) END"
-    return f"[{failed}, count(*), {observed}]"
+    return f"[{failed}, {total}, {observed}]"
 
 
 def _holds(rule: QualityRule, observed: str) -> str:

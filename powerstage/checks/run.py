@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from powerstage.checks.counts import SAMPLES_MAX, ScanCheck
 from powerstage.checks.files import FileFormat
-from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
+from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
 from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
@@ -21,6 +21,7 @@ from powerstage.checks.result import (
     merge,
     passes,
 )
+from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
 
@@ -33,7 +34,6 @@ SLOWNESS_MAX: Final = 4
 QUERY_CPU_SECONDS_MAX: Final = 60
 _DETAIL_CHARACTERS_MAX: Final = 1_000
 _VALUE_CHARACTERS_MAX: Final = 200
-_COUNT_MAX: Final = 2**62
 _TRIES: Final = 2
 
 
@@ -119,6 +119,7 @@ class Checker:
                 ],
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
+                "devices_max": DEVICES_MAX,
                 **_limits(len(files) + len(inventory)),
             }
             checks = plan.checks[: len(plan.checks) - len(plan.queries)]
@@ -280,6 +281,6 @@ def _observed(value: object) -> float | None:
 
 
 def _count(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+    if not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
         raise ValueError(f"no count: {value!r}")
     return value

@@ -13,7 +13,8 @@ from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.rules import FILE, FILE_END, FILE_START
 from powerstage.engine import sql_text
 
-TEXT_CHARACTERS_MAX: Final = 200
+# What is sent of a text: the parent shows less, and says where it cuts.
+TEXT_CHARACTERS_MAX: Final = 300
 NAMES_MAX: Final = 20
 # What a reader raises about a file; none of these is a fault of the engine.
 COMPLAINTS: Final = (duckdb.Error, ValueError)
@@ -37,6 +38,10 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
         connection.execute(f"CREATE TEMP VIEW delivered AS {delivered(job)}")
         if job["inventory"]:
             connection.execute(f"CREATE TEMP VIEW inventory AS {inventory(job)}")
+            ((devices,),) = connection.execute("SELECT count(*) FROM inventory").fetchall()
+            if devices > job["devices_max"]:
+                outcomes.append(_too_many(plan, f"{devices} devices"))
+                return {"outcomes": outcomes, "rows": 0}
         for statement in (*plan["window"], *plan["prepare"]):
             connection.execute(statement)
         outcomes += _scan(connection, job)
@@ -142,18 +147,22 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     plan = job["plan"]
     ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
     if positions is not None and positions > job["positions_max"]:
-        detail = f"{positions} readings are expected: more than can be judged at once"
-        # Always an error: nothing is accepted that was not looked at.
-        return [outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)]
+        return [_too_many(plan, f"{positions} readings")]
     (counts,) = connection.execute(plan["scan"]).fetchall()
     # Every check of the scan but that of the grid counts rows; one is always there.
     promised = _count_promised(connection, job, rows=counts[0][1])
     return [
-        _counted(connection, scanned, *counted)
+        _counted(connection, scanned, counted)
         for scanned, counted in zip(
             (plan["rows_check"], *plan["scan_checks"]), (promised, *counts), strict=True
         )
     ]
+
+
+def _too_many(plan: Job, what: str) -> Outcome:
+    """Always an error: nothing is accepted that was not looked at."""
+    detail = f"{what} are expected: more than can be judged at once"
+    return outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)
 
 
 def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: int) -> list[int]:
@@ -168,12 +177,12 @@ def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: in
 
 
 def _counted(
-    connection: duckdb.DuckDBPyConnection,
-    scanned: Job,
-    failed: int,
-    total: int,
-    observed: float | None = None,
+    connection: duckdb.DuckDBPyConnection, scanned: Job, counted: list[Any] | None
 ) -> Outcome:
+    if counted is None:
+        ((counted,),) = connection.execute(scanned["recount"]).fetchall()
+    failed, total, *rest = counted
+    observed = rest[0] if rest else None
     if failed <= total * scanned["share_max"]:
         return outcome(scanned["check"], failed=0, total=total, observed=observed)
     try:
@@ -187,18 +196,37 @@ def _counted(
 
 def delivered(job: Job) -> str:
     """SQL for the rows of the job's files."""
-    return " UNION ALL ".join(_delivered_file(file, job["plan"]) for file in job["files"])
-
-
-def _delivered_file(file: Job, plan: Job) -> str:
-    start, end = file["window_us"] or (None, None)
-    place = (
-        f"{sql_text(file['name'])} AS {FILE},"
-        f" {'NULL' if start is None else start}::BIGINT AS {FILE_START},"
-        f" {'NULL' if end is None else end}::BIGINT AS {FILE_END}"
+    plan = job["plan"]
+    if plan["format"] == "parquet":
+        # One reader for all: over several in a UNION, what looks at neighbours takes memory.
+        paths = [file["path"] for file in job["files"]]
+        return _rows(job["files"], plan, files.parquet_reader(paths))
+    return " UNION ALL ".join(
+        _rows([file], plan, files.reader(file["path"], plan["format"])) for file in job["files"]
     )
-    reader = files.reader(file["path"], plan["format"])
-    return f"SELECT {place}, {plan['delivered']} FROM {reader}"
+
+
+def _rows(of: list[Job], plan: Job, reader: str) -> str:
+    """SQL for the rows of some files, each with the place that it comes from."""
+    windows = [file["window_us"] or ("NULL", "NULL") for file in of]
+    names = [sql_text(file["name"]) for file in of]
+    places = {FILE: names, FILE_START: [w[0] for w in windows], FILE_END: [w[1] for w in windows]}
+    types = {FILE: "VARCHAR", FILE_START: "BIGINT", FILE_END: "BIGINT"}
+    columns = [
+        f"({_by_file(of, values)})::{types[name]} AS {name}" for name, values in places.items()
+    ]
+    return f"SELECT {', '.join(columns)}, {plan['delivered']} FROM {reader}"
+
+
+def _by_file(of: list[Job], values: list[str]) -> str:
+    """SQL for what is said of the file that a row stands in."""
+    if len(set(values)) == 1:
+        return str(values[0])
+    cases = (
+        f"WHEN {sql_text(file['path'])} THEN {value}"
+        for file, value in zip(of, values, strict=True)
+    )
+    return f"CASE {files.PATH} {' '.join(cases)} END"
 
 
 def inventory(job: Job) -> str:

@@ -15,7 +15,7 @@ import duckdb
 
 from powerstage.checks import query, scan
 from powerstage.checks.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
-from powerstage.engine import connect, sql_text
+from powerstage.engine import connect_without_macros, sql_text
 
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
 ENGINE_MEMORY: Final = "1GiB"
@@ -47,7 +47,7 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         return _write_database(job)
     run = query.run if "query" in job else scan.run
     try:
-        with connect(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+        with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
             return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):

@@ -29,6 +29,7 @@ from powerstage.contract import (
 from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import COMMITS, JUDGEMENT_MAX, check_name
 from powerstage.contract.receipt import CHECKS_MAX, utc_text
+from powerstage.contract.safe_text import shown
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ConflictError,
@@ -78,7 +79,7 @@ def discover(store: Store) -> Discovered:
         try:
             key = parse_key(info.key)
         except RecordError:
-            strays.append(info.key)
+            strays.append(shown(info.key, _WORDS_MAX))
             continue
         if isinstance(key, CommitKey):
             slots.append(key.slot)
@@ -347,11 +348,6 @@ def _receipt_check(finding: CheckResult) -> ReceiptCheck:
         id=finding.check.id,
         outcome="warn" if finding.outcome == "warn" else "fail",
         rows=finding.failed,
-        words=_one_line(words),
-        sample=tuple(_one_line(str(sample)) for sample in finding.samples),
+        words=shown(words, _WORDS_MAX),
+        sample=tuple(shown(str(sample), _WORDS_MAX) for sample in finding.samples),
     )
-
-
-def _one_line(text: str) -> str:
-    printable = text[:_WORDS_MAX].encode("utf-8", "replace").decode("utf-8")
-    return "".join(max(character, " ") for character in printable)

@@ -4,10 +4,11 @@ It compares facts, not texts: an edit that agrees on the same is no change.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from powerstage.contract.change import Change, change, severity
 from powerstage.contract.diff_datasets import dataset_changes, measure_changes
-from powerstage.contract.model import Contract
+from powerstage.contract.model import Contract, Curves, Rule, Service
 
 
 def diff(old: Contract, new: Contract) -> tuple[Change, ...]:
@@ -21,6 +22,7 @@ def diff(old: Contract, new: Contract) -> tuple[Change, ...]:
         ),
         *measure_changes(old, new),
         *_readings(old, new),
+        *_optional_rules(old, new),
         *_lengths(old, new),
         *_sites(old, new),
     )
@@ -96,6 +98,32 @@ def _readings(old: Contract, new: Contract) -> Iterator[Change]:
         ("complete", old.completeness_rule, new.completeness_rule),
     ):
         yield from severity(name, one, other)
+
+
+def _optional_rules(old: Contract, new: Contract) -> Iterator[Change]:
+    """Rules of ours that a contract may do without."""
+    for name, before, after in (
+        ("sites", old.sites_rule, new.sites_rule),
+        ("service", _rule(old.service), _rule(new.service)),
+        ("curves", _rule(old.curves), _rule(new.curves)),
+    ):
+        if before is None and after is not None:
+            yield change("quality.added", name, f"the rule {name!r}", None, after.line)
+        elif before is not None and after is None:
+            yield change("quality.removed", name, f"the rule {name!r}", before.line, None)
+        elif before is not None and after is not None:
+            yield from severity(name, before, after)
+    for name, was, is_ in (
+        ("service", old.service, new.service),
+        ("curves", old.curves, new.curves),
+    ):
+        if was and is_ and replace(was, rule=is_.rule) != is_:
+            words = f"the rule {name!r} says something else"
+            yield change("quality.changed", name, words, was.rule.line, is_.rule.line)
+
+
+def _rule(of: Service | Curves | None) -> Rule | None:
+    return None if of is None else of.rule
 
 
 def _lengths(old: Contract, new: Contract) -> Iterator[Change]:

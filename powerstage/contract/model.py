@@ -133,6 +133,39 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What some models draw: ``watts`` at 0, 10, ... 100 % load, and give or take how many."""
+
+    models: tuple[str, ...]
+    watts: tuple[float, ...]
+    tolerance_watts: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """The rule that power goes with load: by the curve of a device's model, within tolerances.
+
+    ``column`` is the inventory's, with the model; ``load`` and ``power`` are measures.
+    """
+
+    column: str
+    load: str
+    power: str
+    tolerance_ratio: float
+    curves: tuple[Curve, ...]
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The rule that devices are read while they serve: two columns of the inventory say when."""
+
+    commissioned: str
+    retired: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFiles:
     """Names of the files in a producer's export; ``data`` may hold ``*``."""
 
@@ -147,6 +180,7 @@ class Contract:
     ``text`` is the file to the byte and ``sha256`` its digest: the name by which a
     consumer pins it. ``path`` is what complaints call the file. ``timezone`` is the
     zone of time stamps that state none. ``places`` are the lines of terms that are no rules.
+    A rule that nobody agreed on is None.
     """
 
     name: str
@@ -163,7 +197,10 @@ class Contract:
     period_rule: Rule
     completeness: float
     completeness_rule: Rule
+    curves: Curves | None
+    service: Service | None
     sites: tuple[Site, ...]
+    sites_rule: Rule | None
     timezone: str
     delivery_interval: timedelta
     lateness: timedelta
@@ -174,6 +211,13 @@ class Contract:
     path: str
     text: str
     sha256: str
+
+    def measure(self, name: str) -> Measure:
+        """The measure of this name; ``KeyError`` where there is none."""
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
 
     def dataset(self, name: DatasetName) -> Dataset:
         """The dataset of this name."""

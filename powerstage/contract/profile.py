@@ -10,7 +10,14 @@ from zoneinfo import ZoneInfo
 
 from powerstage.contract.layout import LAYOUT, check_name
 from powerstage.contract.model import Contract, Dataset, ExportFiles, Site
-from powerstage.contract.profile_rules import Rules, check_rules, read_rules
+from powerstage.contract.profile_curves import check_curves
+from powerstage.contract.profile_rules import (
+    InventoryRules,
+    Rules,
+    check_rules,
+    read_inventory_rules,
+    read_rules,
+)
 from powerstage.contract.profile_schema import read_dataset, read_reference
 from powerstage.contract.quality import read_quality
 from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
@@ -50,7 +57,7 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
     description = reader.mapping(
         top.get("description"), "description", optional="purpose usage limitations"
     ).values
-    datasets, rules = _schema(reader, top.get("schema"))
+    datasets, rules, inventory_rules = _schema(reader, top.get("schema"))
     custom = _custom(reader, top.get("customProperties"))
     terms = _terms(reader, top.get("slaProperties"))
     site_column, sites = _sites(reader, custom.get("sites"))
@@ -59,6 +66,8 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         return None
     reference, device = read_reference(reader, telemetry[1], inventory[0])
     zone = check_rules(reader, rules, telemetry[0], telemetry[1], terms.get("frequency"))
+    if rules.curves is not None:
+        check_curves(reader, rules.curves, rules.measures, inventory[0])
     _check_site_column(reader, custom.get("sites"), site_column, inventory[0])
     return Contract(
         name=_key_name(reader, top.get("name"), "name"),
@@ -75,7 +84,10 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         period_rule=rules.period,
         completeness=rules.completeness,
         completeness_rule=rules.complete,
+        curves=rules.curves,
+        service=inventory_rules.service,
         sites=sites,
+        sites_rule=inventory_rules.sites,
         timezone=zone,
         delivery_interval=terms.get("frequency", timedelta(hours=1)),
         lateness=terms.get("latency", timedelta()),
@@ -91,9 +103,9 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
 
 def _schema(
     reader: Reader, tree: Tree | None
-) -> tuple[dict[str, tuple[Dataset, Mapping]], Rules | None]:
+) -> tuple[dict[str, tuple[Dataset, Mapping]], Rules | None, InventoryRules]:
     datasets: dict[str, tuple[Dataset, Mapping]] = {}
-    rules = None
+    rules, inventory_rules = None, InventoryRules()
     for item in reader.items(tree, "schema"):
         read = read_dataset(reader, item)
         if read is None:
@@ -106,10 +118,12 @@ def _schema(
         datasets[dataset.name] = replace(dataset, quality=quality), mapping
         if dataset.name == "telemetry":
             rules = read_rules(reader, items, mapping.line)
+        else:
+            inventory_rules = read_inventory_rules(reader, items, dataset)
     for name in ("inventory", "telemetry"):
         if name not in datasets and tree is not None:
             reader.complain(tree.line, f"schema lacks the dataset {name!r}")
-    return datasets, rules
+    return datasets, rules, inventory_rules
 
 
 def _custom(reader: Reader, tree: Tree | None) -> dict[str, Tree]:

@@ -95,8 +95,8 @@ def _read(
 ) -> QualityRule | None:
     kind = kind_of(tree)
     if kind == "custom":
-        if column is not None or dataset.name != "telemetry":
-            reader.complain(tree.line, "rules of type 'custom' stand under telemetry itself")
+        if column is not None:
+            reader.complain(tree.line, "rules of type 'custom' stand under the dataset itself")
         return None
     if kind == "text":
         reader.mapping(tree, "a rule of quality", required="type", optional=_INFORMATIONAL)

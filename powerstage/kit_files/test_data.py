@@ -92,7 +92,10 @@ def judge(where: str, kind: str, files: Files, inventory: Files, period: str = "
                     filled = sql.replace("{delivered}", delivered).replace("{inventory}", devices)
                     engine.execute(filled)
                 (counts,) = engine.execute(scan["sql"]).fetchall()
-                for scanned, (failed, total, *number) in zip(scan["checks"], counts, strict=True):
+                for scanned, counted in zip(scan["checks"], counts, strict=True):
+                    failed, total, *number = (
+                        counted or engine.execute(scanned["recount"]).fetchall()[0][0]
+                    )
                     is_wrong = failed > total * scanned["share_max"]
                     rows = engine.execute(scanned["samples"]).fetchall() if is_wrong else []
                     rows += [("observed", 0, observed) for observed in number]

@@ -1,6 +1,7 @@
 """What changed between two contracts, and whom it breaks."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -124,7 +125,7 @@ def test_an_edit_is_one_change_and_taking_it_back_the_other(
         ((("unit: W\n", "unit: kW\n"), ("- value: W\n", "- value: kW\n")),
          "enum.narrowed enum.widened measure.unit"),
         ((("server power", "server watts"),),
-         "enum.narrowed enum.widened measure.removed measure.added"),
+         "enum.narrowed enum.widened measure.removed measure.added quality.changed"),
         (OTHER_KEY, "key.changed"),
         (((SOURCE, ""), ("      - name: type\n", SOURCE + "      - name: type\n")), ""),
         (((SOURCE, ""), (RACK, RACK + SOURCE)), "column.order"),
@@ -157,12 +158,30 @@ def test_a_fact_that_no_edit_can_change_yet_is_compared_too() -> None:
     assert kinds(diff(OLD, other)) == "key_layout.changed reference.changed"
 
 
+@pytest.mark.parametrize("left_out", [{"sites_rule": None}, {"curves": None}])
+def test_a_rule_that_a_contract_may_do_without_is_compared(left_out: dict[str, Any]) -> None:
+    """It comes and goes; one that says something else is another."""
+    agreed, newer = default(), replace(default(), version="2.0.0")
+    without = replace(newer, **left_out)
+    assert kinds(diff(agreed, without)) == "quality.removed"
+    assert kinds(diff(replace(without, version="1.0.0"), newer)) == "quality.added"
+
+
+def test_other_curves_are_another_rule() -> None:
+    """A wider tolerance is one."""
+    agreed = default()
+    assert agreed.curves is not None
+    wider = replace(agreed.curves, tolerance_ratio=0.5)
+    newer = replace(agreed, version="2.0.0", curves=wider)
+    assert kinds(diff(agreed, newer)) == "quality.changed"
+
+
 def test_every_fact_of_a_contract_is_compared() -> None:
     """A new fact has to be thought of here; those left out are the file's, or in another's."""
     compared = (
         "name tenant purpose inventory telemetry roles inventory_device inventory_site measures"
         " completeness sites timezone delivery_interval lateness retention export key_layout"
-        " version reference period_rule completeness_rule"
+        " version reference period_rule completeness_rule sites_rule service curves"
     )
     left_out = "places path text sha256"
     assert {field.name for field in fields(Contract)} == set(f"{compared} {left_out}".split())
