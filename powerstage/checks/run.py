@@ -201,6 +201,28 @@ class Checker:
                 f"cannot write {path}", cause=str(answer["error"]) if answer else cause
             )
 
+    def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
+        """Run statements that may read these files and no others: the rows of the last.
+
+        Raises:
+            WorkerError: they could not be run.
+        """
+        job = {
+            "rows_of": list(statements),
+            "paths": [str(path) for path in files],
+            **_limits(len(files)),
+        }
+        answer, cause, _ = self._answer(job)
+        if answer is None or "error" in answer:
+            self._drop()
+            raise WorkerError(
+                "cannot look at several periods at once",
+                cause=str(answer["error"]) if answer else cause,
+                fix="what was judged is recorded; if it ends so again, report it",
+            )
+        rows: list[list[Any]] = answer["rows"]
+        return rows
+
     def _asked(self, job: dict[str, Any], query: ScanCheck) -> Report:
         """The outcome of a query of the contract's own, a job to itself: it spoils no other."""
         limits = {

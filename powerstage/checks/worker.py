@@ -48,6 +48,8 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
     run = query.run if "query" in job else scan.run
     try:
         with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+            if "rows_of" in job:
+                return _read_rows(connection, job)
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
             return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
@@ -55,6 +57,21 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
         return {"engine_is_broken": scan.complaint(job, error)}
+
+
+def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> dict[str, Any]:
+    _lock(connection, job["paths"], "UTC")
+    try:
+        *statements, rows = job["rows_of"]
+        for statement in statements:
+            connection.execute(statement)
+        return {"rows": connection.execute(rows).fetchall()}
+    except duckdb.OutOfMemoryException:
+        raise
+    except (duckdb.InternalException, duckdb.FatalException) as error:
+        return {"engine_is_broken": str(error)}
+    except duckdb.Error as error:
+        return {"error": str(error)}
 
 
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:

@@ -173,6 +173,7 @@ def _show_sums(terminal: Terminal, result: DemoResult) -> None:
     for outcome, words in (
         ("let pass", "harmless, and let pass"),
         ("no check yet", "without a check yet: not counted"),
+        ("not shown", "that so little history does not show: not counted"),
         ("undetectable", "too small for any check: not counted"),
     ):
         if count := sum(fault.outcome == outcome for fault in result.outcomes):

@@ -1,7 +1,7 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import Final
 
 import powerstage
-from powerstage.checks import Check, Checker, CheckResult, FailingRows
+from powerstage.checks import (
+    Check,
+    Checker,
+    CheckResult,
+    FailingRows,
+    FeedFinding,
+    find_timeliness,
+    first_arrivals,
+)
 from powerstage.consumer.ahead import judge_ahead
+from powerstage.consumer.findings import find_values
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
@@ -71,7 +80,8 @@ class Consumed:
     ``known_refused`` those of them that were not accepted.
     ``gaps`` are periods missing between the first and the last that were delivered, and
     ``strays`` keys under ``commits/`` that are none of the layout: findings about the feed,
-    no part of any verdict.
+    no part of any verdict. So are ``feed_findings``: what the clock and several periods show;
+    none where only some deliveries were to be judged.
     """
 
     contract: Contract
@@ -80,19 +90,24 @@ class Consumed:
     known_refused: int
     gaps: tuple[Gap, ...]
     strays: tuple[str, ...]
+    feed_findings: tuple[FeedFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """What stands in a feed: the slots that have a commit, inventory first, and stray keys."""
+    """What stands in a feed: the slots that have a commit, inventory first, and stray keys.
+
+    ``arrivals`` are the times at which the periods of telemetry were written.
+    """
 
     slots: tuple[Slot, ...]
     strays: tuple[str, ...]
+    arrivals: Mapping[datetime, datetime]
 
 
 def discover(store: Store) -> Discovered:
     """Every delivery of a feed, by its commit: a whole listing, never a watermark."""
-    slots, strays = [], []
+    written, strays = [], []
     for info in store.list(COMMITS):
         try:
             key = parse_key(info.key)
@@ -100,8 +115,12 @@ def discover(store: Store) -> Discovered:
             strays.append(shown(info.key, _WORDS_MAX))
             continue
         if isinstance(key, CommitKey):
-            slots.append(key.slot)
-    return Discovered(slots=tuple(sorted(slots)), strays=tuple(strays))
+            written.append((key.slot, info.modified_at))
+    return Discovered(
+        slots=tuple(sorted(slot for slot, _ in written)),
+        strays=tuple(strays),
+        arrivals=first_arrivals(written),
+    )
 
 
 def consume(
@@ -171,14 +190,15 @@ def consume(
             if send_receipts:
                 run.send_receipts()
         lake.write_views(checker)
-    telemetry = [slot.period for slot in found.slots if slot.dataset == "telemetry"]
+        findings = run.feed_findings(found) if only is None else ()
     return Consumed(
         contract=agreed,
         judgements=tuple(judgements),
         known=len(known),
         known_refused=sum(entry.verdict != "accepted" for entry in before),
-        gaps=find_gaps(telemetry, agreed.delivery_interval),
+        gaps=find_gaps(found.arrivals, agreed.delivery_interval),
         strays=found.strays,
+        feed_findings=findings,
     )
 
 
@@ -253,6 +273,13 @@ class _Run:
                 else:
                     self._record(judgement)
                     yield judgement
+
+    def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
+        """What the clock, and what was accepted so far, show of the feed as a whole."""
+        return (
+            *find_timeliness(self.contract, found.arrivals, self.clock()),
+            *find_values(self.lake, self.checker, self.contract),
+        )
 
     def send_receipts(self) -> None:
         """Empty the outbox."""

@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from powerstage.checks import CheckResult, Report
+from powerstage.checks import CheckResult, FeedFinding, Report
 from powerstage.consumer import Consumed, Judgement
 from powerstage.contract import Change, Contract, period_text
 from powerstage.contract.calendar import Gap
 from powerstage.contract.change import KINDS
+from powerstage.contract.receipt import utc_text
 from powerstage.producer import FeedStatus, Published
 
 SCHEMA: Final = "powerstage.result/1"
@@ -77,6 +78,7 @@ def consumed_part(consumed: Consumed) -> dict[str, Any]:
         "known_refused": consumed.known_refused,
         "missing": gaps_part(consumed.gaps),
         "strays": list(consumed.strays),
+        "feed_findings": feed_findings_part(consumed.feed_findings),
     }
 
 
@@ -128,6 +130,7 @@ def status_part(status: FeedStatus) -> dict[str, Any]:
             for delivery in status.deliveries
         ],
         "missing": None if status.gaps is None else gaps_part(status.gaps),
+        "feed_findings": feed_findings_part(status.feed_findings),
     }
 
 
@@ -136,6 +139,24 @@ def gaps_part(gaps: tuple[Gap, ...]) -> list[dict[str, Any]]:
     return [
         {"first": period_text(gap.first), "last": period_text(gap.last), "periods": gap.periods}
         for gap in gaps
+    ]
+
+
+def feed_findings_part(findings: tuple[FeedFinding, ...]) -> list[dict[str, Any]]:
+    """What several periods, or the clock, show of a feed."""
+    return [
+        {
+            "id": finding.check.id,
+            "words": finding.check.words,
+            "expected": finding.check.expected,
+            "severity": finding.check.severity,
+            "device": finding.device,
+            "measure": finding.measure,
+            "start": utc_text(finding.start),
+            "end": utc_text(finding.end),
+            "numbers": dict(finding.numbers),
+        }
+        for finding in findings
     ]
 
 

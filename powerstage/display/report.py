@@ -6,14 +6,17 @@ On a pipe a finding is lines that programs read as they do a compiler's:
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from powerstage.checks import CheckResult, Report, Sample
+from powerstage.checks import PERIOD_MISSING, CheckResult, FeedFinding, Report, Sample
 from powerstage.consumer import Consumed, Judgement
 from powerstage.contract import period_text
 from powerstage.contract.calendar import Gap
+from powerstage.contract.receipt import utc_text
 from powerstage.display.findings import count_words, place, row_words
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, WARN, Span, Terminal
 
+_FEED_FINDINGS_SHOWN: Final = 20
 _STYLES = {"accepted": GOOD, "rejected": BAD, "unreadable": BAD}
 
 
@@ -106,7 +109,7 @@ def show_feed(terminal: Terminal, feed: str, consumed: Consumed) -> None:
         f"   {len(consumed.judgements)} deliveries: {_verdict_words(verdicts)};"
         f" {rows:,} readings accepted",
     )
-    _show_feed_findings(terminal, consumed)
+    _show_feed(terminal, consumed)
 
 
 def show_consumed(terminal: Terminal, consumed: Consumed) -> None:
@@ -119,7 +122,7 @@ def show_consumed(terminal: Terminal, consumed: Consumed) -> None:
         f"{': ' + counts if counts else ''}, {rows:,} readings accepted;"
         f" {consumed.known} judged before{refused}",
     )
-    _show_feed_findings(terminal, consumed)
+    _show_feed(terminal, consumed)
 
 
 def show_gaps(terminal: Terminal, gaps: Sequence[Gap]) -> None:
@@ -133,8 +136,9 @@ def show_gaps(terminal: Terminal, gaps: Sequence[Gap]) -> None:
         )
 
 
-def _show_feed_findings(terminal: Terminal, consumed: Consumed) -> None:
+def _show_feed(terminal: Terminal, consumed: Consumed) -> None:
     show_gaps(terminal, consumed.gaps)
+    show_feed_findings(terminal, consumed.feed_findings)
     for stray in consumed.strays:
         terminal.line(("! ", WARN), f"not a commit: {stray}")
 
@@ -155,6 +159,30 @@ def _verdict_words(verdicts: Counter[str]) -> str:
         for verdict in ("accepted", "rejected", "unreadable")
         if verdict in verdicts
     )
+
+
+def show_feed_findings(terminal: Terminal, findings: Sequence[FeedFinding]) -> None:
+    """What several periods, or the clock, show; missing periods have lines of their own."""
+    shown = [finding for finding in findings if finding.check.id != PERIOD_MISSING.id]
+    for finding in shown[:_FEED_FINDINGS_SHOWN]:
+        about = " ".join(filter(None, (finding.device, finding.measure)))
+        terminal.line(
+            ("! ", WARN),
+            (finding.check.words, WARN),
+            f"   not so: {about + ', ' if about else ''}"
+            f"{utc_text(finding.start)} to {utc_text(finding.end)}",
+        )
+        terminal.line(
+            "    ",
+            " ".join(f"{name}={value:g}" for name, value in finding.numbers),
+            ("   check ", DIM),
+            finding.check.id,
+            ("   expected ", DIM),
+            finding.check.expected,
+        )
+    if len(shown) > _FEED_FINDINGS_SHOWN:
+        more = len(shown) - _FEED_FINDINGS_SHOWN
+        terminal.line(("! ", WARN), f"and {more:,} more findings about the feed: --json has all")
 
 
 def _counts(report: Report) -> str:

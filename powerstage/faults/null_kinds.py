@@ -1,10 +1,12 @@
 """Faults in any column: nothing where something is required, and what no agreement knows."""
 
+from typing import Final
+
 from powerstage.faults.fault import Change, Fault, Target
 from powerstage.faults.parts import needs_column, needs_enum, needs_listed, needs_required
 
-_READING = Target(devices="one", measures="any", intervals="one")
-_ONE = Target(devices="one")
+_READING: Final = Target(devices="one", measures="any", intervals="one")
+_ONE: Final = Target(devices="one")
 
 
 def _null(part: str, words: str) -> Fault:
@@ -47,7 +49,7 @@ def _malformed(part: str, words: str) -> Fault:
     )
 
 
-NULL_KINDS = (
+NULL_KINDS: Final = (
     _null("device", "a serial number"),
     _null("model", "a model"),
     _null("product", "a product number"),
@@ -57,8 +59,6 @@ NULL_KINDS = (
     _null("source", "a source"),
     _null("measure", "a measure"),
     _null("unit", "a unit"),
-    _endless("start", "starts"),
-    _endless("end", "ends"),
     Fault(
         name="unknown_unit",
         level="value",
@@ -69,6 +69,6 @@ NULL_KINDS = (
         effects=(Change(does="replace", columns=(("unit", "$unit || '?'"),)),),
         unless=(needs_enum("unit"),),
     ),
-    _malformed("product", "product number"),
-    _malformed("site", "site code"),
 )
+ENDLESS_KINDS: Final = (_endless("start", "starts"), _endless("end", "ends"))
+MALFORMED_KINDS: Final = (_malformed("product", "product number"), _malformed("site", "site code"))

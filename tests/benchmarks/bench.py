@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import duckdb
 
 from powerstage.engine import processors
-from tests.benchmarks import peer_faults, synthesis, validation
+from tests.benchmarks import findings, peer_faults, synthesis, validation
 
 RUNS = 11
 HELP_GOAL_MS = 150
@@ -21,6 +21,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "start": start,
         "synthesis": synthesis_part,
+        "findings": findings_part,
         "validation": lambda: validation.table(smoke=smoke),
         "faults": lambda: peer_faults.table(smoke=smoke),
     }
@@ -55,6 +56,17 @@ def synthesis_part() -> Iterator[str]:
     )
     yield from synthesis.table()
     yield f"\n{synthesis.memory()}"
+
+
+def findings_part() -> Iterator[str]:
+    """Which share of faults findings about the feed show, and how many are false."""
+    yield (
+        f"A fault in each of {findings.SPOILT} devices over {findings.DAYS} days, at the magnitude"
+        " of the catalogue; an hour is delivered at a time.\n"
+    )
+    yield from findings.recall()
+    yield ""
+    yield from findings.false_alarms()
 
 
 def cpu_ms(command: Sequence[str]) -> float:
