@@ -3,6 +3,7 @@
 Both sides use them: the producer before anything is sent, the consumer on what arrived.
 """
 
+from powerstage.checks.failing_rows import FailingRows
 from powerstage.checks.feed import (
     FEED_FRESH,
     PERIOD_LATE,
@@ -13,6 +14,7 @@ from powerstage.checks.feed import (
     first_arrivals,
 )
 from powerstage.checks.files import FileFormat
+from powerstage.checks.hints import add_hints
 from powerstage.checks.plan import Plan, Window, compile_plan
 from powerstage.checks.result import Check, CheckResult, Report, Sample, fails, merge, passes
 from powerstage.checks.run import Checker, InputFile
@@ -24,6 +26,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "Checker",
+    "FailingRows",
     "FeedFinding",
     "FileFormat",
     "InputFile",
@@ -31,6 +34,7 @@ __all__ = [
     "Report",
     "Sample",
     "Window",
+    "add_hints",
     "compile_plan",
     "fails",
     "feed_check",

@@ -2,28 +2,47 @@
 
 ``compile_plan`` is pure. The plan runs where a view ``delivered`` shows the files (and for
 telemetry a view ``inventory`` the snapshot it refers to): the columns of the contract, and
-``at:file`` and ``at:row`` for the place. One scan counts the failures of every check; where a
+``at:file`` and ``at:row`` for the place. One statement counts the failures of every check; where a
 table ``promised`` says how many rows each file should hold, another query counts those.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from powerstage.checks.counts import ScanCheck, complete_check, row_check, rows_check, unique_check
+from powerstage.checks.coherence import coherence, neighbours
+from powerstage.checks.counts import (
+    ScanCheck,
+    broken_rows,
+    complete_check,
+    key_checks,
+    row_check,
+    rows_check,
+    silent_check,
+    sums,
+)
 from powerstage.checks.files import FileFormat, delivered_columns
+from powerstage.checks.quality import metric_checks, metric_rules, query_checks
+from powerstage.checks.references import device_table, reference_rules, site_rules
 from powerstage.checks.result import Check
-from powerstage.checks.rules import column_rules, late_us, microseconds, start_us, telemetry_rules
+from powerstage.checks.rules import (
+    RowRule,
+    column_rules,
+    late_us,
+    microseconds,
+    reading_rules,
+    start_us,
+)
 from powerstage.contract.model import Contract, Dataset, DatasetName
 from powerstage.engine import sql_file, sql_name, sql_text
 
 # One bit each: 64 MiB of bitmap; DuckDB's own limit is 10**9.
 POSITIONS_MAX: Final = 2**29
+# Their names are sorted once, in 800 MB.
+DEVICES_MAX: Final = 5_000_000
 
-_DEVICE: Final = (
-    'SELECT "grid:name", row_number() OVER (ORDER BY "grid:name") - 1 AS "grid:device"'
-    " FROM ({devices})"
-)
+_NO_DEVICE: Final = 'SELECT NULL::VARCHAR AS "grid:name", NULL::BIGINT AS "grid:device" WHERE false'
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
 _POSITIONS: Final = "(SELECT count(*) * {measures}::HUGEINT * getvariable('slots') FROM device)"
 
@@ -34,7 +53,10 @@ class Plan:
 
     ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
     of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
-    the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``.
+    the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``, null
+    where it takes the check's ``recount``. ``queries`` are the contract's own: each runs by
+    itself, over the views ``inventory`` and ``telemetry`` in the contract's columns; ``views``
+    has what each selects.
     """
 
     dataset: DatasetName
@@ -50,6 +72,8 @@ class Plan:
     window: tuple[str, ...]
     prepare: tuple[str, ...]
     scan: str
+    queries: tuple[ScanCheck, ...]
+    views: dict[DatasetName, str]
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -63,7 +87,7 @@ class Plan:
             self.columns_check,
             self.types_check,
             self.rows_check.check,
-            *(counted.check for counted in self.scan_checks),
+            *(counted.check for counted in (*self.scan_checks, *self.queries)),
         )
 
 
@@ -95,19 +119,29 @@ def compile_plan(
             nothing can be said about devices and completeness.
     """
     columns = contract.dataset(dataset)
-    rows = column_rules(columns, format)
-    source, on_grid = "delivered", False
+    rules = column_rules(columns, format)
+    source = "delivered"
     times: tuple[str, ...] = ()
     prepare: tuple[str, ...] = ()
-    if dataset == "telemetry":
-        rows += telemetry_rules(contract, with_inventory=with_inventory)
-        source, on_grid = "reading", with_inventory
+    if dataset == "inventory":
+        rules += site_rules(contract)
+    else:
+        rules += reading_rules(contract) + (reference_rules(contract) if with_inventory else [])
+        source = "reading"
         times, prepare = _prepare(contract, window, with_inventory=with_inventory)
-    scan_checks = (
-        *(row_check(contract, columns, source, rule) for rule in rows),
-        unique_check(contract, columns, source, on_grid=on_grid),
-        *([complete_check(contract)] if on_grid else []),
-    )
+    on_grid = dataset == "telemetry" and with_inventory
+    checks = [row_check(contract, columns, source, rule) for rule in rules]
+    counted, whole = sums(contract, columns, on_grid=on_grid), source
+    if on_grid and contract.curves is not None:
+        coherent = coherence(contract, contract.curves)
+        checks.append(coherent.check)
+        counted, whole = counted | coherent.sums, "neighbour"
+        prepare = (*prepare, coherent.prepare)
+    checks += key_checks(contract, columns, source)
+    if on_grid:
+        checks += [complete_check(contract), silent_check(contract)]
+    checks += metric_checks(contract, columns, source, format)
+    rules += metric_rules(columns, format)
     return Plan(
         dataset=dataset,
         format=format,
@@ -115,11 +149,44 @@ def compile_plan(
         columns=tuple((column.name, column.type) for column in columns.columns),
         delivered=delivered_columns(columns.columns, format),
         rows_check=rows_check(contract, columns),
-        scan_checks=scan_checks,
+        scan_checks=tuple(checks),
         window=times,
         prepare=prepare,
-        scan=f"SELECT {', '.join(scanned.count for scanned in scan_checks)} FROM {source}",
+        scan=_scan(rules, checks, source, counted, whole),
+        queries=query_checks(contract, columns, with_inventory=with_inventory),
+        views=_views(contract, dataset),
         **_file_checks(contract, columns),
+    )
+
+
+def _views(contract: Contract, dataset: DatasetName) -> dict[DatasetName, str]:
+    """What the views of a query select: of a snapshot, which may be a CSV, typed again."""
+    delivered = ", ".join(sql_name(column.name) for column in contract.dataset(dataset).columns)
+    if dataset == "inventory":
+        return {"inventory": delivered}
+    snapshot = ", ".join(
+        f"TRY_CAST({sql_name(column.name)} AS {column.type}) AS {sql_name(column.name)}"
+        for column in contract.inventory.columns
+    )
+    return {"inventory": snapshot, "telemetry": delivered}
+
+
+def _scan(
+    rules: Sequence[RowRule],
+    checks: Sequence[ScanCheck],
+    source: str,
+    counted: Mapping[str, str],
+    whole: str,
+) -> str:
+    return sql_file(
+        "powerstage.checks",
+        "scan.sql",
+        counts=", ".join(check.count for check in checks),
+        broken=broken_rows(rules),
+        source=source,
+        any=" OR ".join(f"({rule.predicate})" for rule in rules),
+        sums=", ".join(f"{sql} AS {name}" for name, sql in counted.items()),
+        whole=whole,
     )
 
 
@@ -159,37 +226,37 @@ def _prepare(
             f"(SELECT coalesce(min({start}) // {period_us}, 0) * {period_us} {finite})",
             f"(SELECT coalesce(max({start}) // {period_us} + 1, 0) * {period_us} {finite})",
         )
-    device = sql_name(contract.inventory_device)
-    devices = (
-        f'SELECT DISTINCT {device} AS "grid:name" FROM inventory WHERE {device} IS NOT NULL'
-        if with_inventory
-        else 'SELECT NULL::VARCHAR AS "grid:name" WHERE false'
-    )
+    devices = device_table(contract) if with_inventory else _NO_DEVICE
     measures = " ".join(
         f"WHEN {sql_text(measure.name)} THEN {index}"
         for index, measure in enumerate(contract.measures)
     )
-    reading = sql_file(
-        "powerstage.checks",
-        "reading.sql",
-        measures=measures,
-        measure_count=len(contract.measures),
-        device=sql_name(roles.device),
-        measure=sql_name(roles.measure),
-        stamp=stamp,
-        start_us=start,
-        late_us=late_us(roles),
-        jitter_us=microseconds(roles.jitter),
-        interval_us=interval_us,
-    )
+    parts = {
+        "measures": measures,
+        "measure_count": len(contract.measures),
+        "device": sql_name(roles.device),
+        "measure": sql_name(roles.measure),
+        "stamp": stamp,
+        "start_us": start,
+        "late_us": late_us(roles),
+        "jitter_us": microseconds(roles.jitter),
+        "interval_us": interval_us,
+    }
+    views = {"reading": "delivered"}
+    if with_inventory and contract.curves is not None:
+        views["neighbour"] = f"({neighbours(contract, contract.curves)})"
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
     ), (
-        f"CREATE TEMP TABLE device AS {_DEVICE.format(devices=devices)}",
+        f"CREATE TEMP TABLE device AS {devices}",
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",
         f"SET VARIABLE positions = {_POSITIONS.format(measures=len(contract.measures))}",
-        f"CREATE TEMP VIEW reading AS {reading}",
+        *(
+            f"CREATE TEMP VIEW {name} AS"
+            f" {sql_file('powerstage.checks', 'reading.sql', delivered=source, **parts)}"
+            for name, source in views.items()
+        ),
     )
 
 

@@ -12,13 +12,15 @@ from powerstage.contract.model import Column, Contract, Dataset, Roles, Rule
 from powerstage.engine import sql_name, sql_text
 
 # Columns of ours beside the contract's, none of which has a colon in its name: the place of a
-# row, what the file's name says it covers, its place on the grid; and a CSV's texts.
+# row, what the file's name says it covers, its place on the grid; what the inventory says of its
+# device; and a CSV's texts.
 FILE: Final = '"at:file"'
 ROW: Final = '"at:row"'
 FILE_START: Final = '"at:start"'
 FILE_END: Final = '"at:end"'
 GRID_DEVICE: Final = '"grid:device"'
 GRID_SLOT: Final = '"grid:slot"'
+LISTED_PREFIX: Final = "listed:"
 RAW_PREFIX: Final = "raw:"
 _BIGINT_MIN: Final = -(2**63)
 
@@ -44,22 +46,9 @@ def column_rules(dataset: Dataset, format_: Literal["csv", "parquet"]) -> list[R
     return rules
 
 
-def telemetry_rules(contract: Contract, *, with_inventory: bool) -> list[RowRule]:
-    """What a reading promises: its measure, its place in time, its device."""
-    rules = [*_measure_rules(contract), *_time_rules(contract)]
-    if with_inventory:
-        roles = contract.roles
-        rules.append(
-            RowRule(
-                id=f"{roles.device}.in_inventory",
-                words=f"{roles.device} is a device of the inventory",
-                expected="a device of the inventory that the delivery refers to",
-                rule=contract.reference,
-                predicate=f"{sql_name(roles.device)} IS NOT NULL AND {GRID_DEVICE} IS NULL",
-                values=(roles.device,),
-            )
-        )
-    return rules
+def reading_rules(contract: Contract) -> list[RowRule]:
+    """What a reading promises by itself: its measure, its place in time."""
+    return [*_measure_rules(contract), *_time_rules(contract)]
 
 
 def start_us(roles: Roles) -> str:

@@ -71,7 +71,7 @@ def consume(
             on_judgement=lambda judgement: (
                 None
                 if judgement.report.ok and not judgement.report.findings
-                else show_judgement(terminal, judgement)
+                else show_judgement(terminal, judgement, feed)
             ),
         )
     show_consumed(terminal, consumed)

@@ -9,7 +9,8 @@
 
 It converts both ways: the customer is the contract's ``tenant``, the file names are the paths
 of its two ``export-`` servers, the update interval is its ``frequency``, and the text below is
-its ``purpose``. All else comes from the contract that it is written into.
+its ``purpose``. All else comes from the contract that it is written into; but of the default
+contract the rules about sites and curves are left out, of which front matter knows nothing.
 """
 
 import json
@@ -87,7 +88,7 @@ def to_contract(front: FrontMatter, base: str | None = None) -> str:
     Raises:
         ContractError: the front matter and the base do not go together.
     """
-    text = default_text() if base is None else base
+    text = _without_rules(default_text(), {"sites", "curves"}) if base is None else base
     tree = read(text, DEFAULT_NAME)
     places = {
         _find(tree, "tenant"): json.dumps(front.customer_id),
@@ -125,6 +126,44 @@ def write(contract: Contract, *, devices: str | None = None, data: str | None = 
     }
     lines = [_FENCE, *(f"{name}: {_plain(value)}" for name, value in fields.items()), _FENCE]
     return "\n".join(lines) + "\n\n" + contract.purpose + "\n"
+
+
+def _without_rules(text: str, names: set[str]) -> str:
+    """A contract's text without some rules of quality, and without a list that they leave empty."""
+    tree = Reader(DEFAULT_NAME).parse(text)
+    lines = text.splitlines(keepends=True)
+    gone: set[int] = set()
+    for dataset in _items(tree, "schema"):
+        rules = _items(dataset, "quality")
+        dropped = [rule.line for rule in rules if _rule_name(rule) in names]
+        for line in dropped:
+            gone |= _block_lines(lines, line)
+        if len(dropped) == len(rules) > 0:
+            gone.add(dropped[0] - 1)
+    return "".join(line for number, line in enumerate(lines, start=1) if number not in gone)
+
+
+def _items(tree: Tree | None, name: str) -> tuple[Tree, ...]:
+    items = tree.values.get(name) if isinstance(tree, Mapping) else None
+    return items.values if isinstance(items, Items) else ()
+
+
+def _rule_name(rule: Tree) -> object:
+    implementation = rule.values.get("implementation") if isinstance(rule, Mapping) else None
+    name = implementation.values.get("rule") if isinstance(implementation, Mapping) else None
+    return name.value if isinstance(name, Scalar) else None
+
+
+def _block_lines(lines: list[str], first: int) -> set[int]:
+    """The numbers of an entry's lines: its first, and those that are indented further."""
+
+    def indent(number: int) -> int:
+        return len(lines[number - 1]) - len(lines[number - 1].lstrip(" "))
+
+    last = first
+    while last < len(lines) and indent(last + 1) > indent(first):
+        last += 1
+    return set(range(first, last + 1))
 
 
 def _find(tree: Tree, *path: str) -> Scalar:

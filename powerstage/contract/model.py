@@ -6,6 +6,19 @@ from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["error", "warning"]
 DatasetName: TypeAlias = Literal["inventory", "telemetry"]
+Metric: TypeAlias = Literal[
+    "nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount", "sql"
+]
+Comparator: TypeAlias = Literal[
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +48,38 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRule:
+    """A rule of the user's own: a number of the data, and what it must be.
+
+    ``metric`` is one of ODCS, or ``sql``: the number is what ``query`` gives. ``unit`` is
+    ``rows`` or ``percent``; of a query it informs. ``column`` is None where the rule is one of
+    the whole dataset. ``columns`` are those whose values may not stand twice, ``values`` the
+    missing or the valid ones.
+    """
+
+    id: str
+    words: str
+    metric: Metric
+    column: str | None
+    columns: tuple[str, ...]
+    values: tuple[str | float, ...]
+    pattern: str | None
+    query: str
+    unit: str
+    comparator: Comparator
+    bounds: tuple[float, ...]
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """One of the two datasets: its columns in order, and the columns of its key."""
+    """One of the two datasets: its columns in order, the columns of its key, its own rules."""
 
     name: DatasetName
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     rule: Rule
+    quality: tuple[QualityRule, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of this name; ``KeyError`` where there is none."""
@@ -95,6 +133,39 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What some models draw: ``watts`` at 0, 10, ... 100 % load, and give or take how many."""
+
+    models: tuple[str, ...]
+    watts: tuple[float, ...]
+    tolerance_watts: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """The rule that power goes with load: by the curve of a device's model, within tolerances.
+
+    ``column`` is the inventory's, with the model; ``load`` and ``power`` are measures.
+    """
+
+    column: str
+    load: str
+    power: str
+    tolerance_ratio: float
+    curves: tuple[Curve, ...]
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The rule that devices are read while they serve: two columns of the inventory say when."""
+
+    commissioned: str
+    retired: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFiles:
     """Names of the files in a producer's export; ``data`` may hold ``*``."""
 
@@ -108,7 +179,8 @@ class Contract:
 
     ``text`` is the file to the byte and ``sha256`` its digest: the name by which a
     consumer pins it. ``path`` is what complaints call the file. ``timezone`` is the
-    zone of time stamps that state none.
+    zone of time stamps that state none. ``places`` are the lines of terms that are no rules.
+    A rule that nobody agreed on is None.
     """
 
     name: str
@@ -125,15 +197,27 @@ class Contract:
     period_rule: Rule
     completeness: float
     completeness_rule: Rule
+    curves: Curves | None
+    service: Service | None
     sites: tuple[Site, ...]
+    sites_rule: Rule | None
     timezone: str
     delivery_interval: timedelta
     lateness: timedelta
     retention: timedelta
     export: ExportFiles
+    key_layout: str
+    places: tuple[tuple[str, int], ...]
     path: str
     text: str
     sha256: str
+
+    def measure(self, name: str) -> Measure:
+        """The measure of this name; ``KeyError`` where there is none."""
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
 
     def dataset(self, name: DatasetName) -> Dataset:
         """The dataset of this name."""
@@ -142,3 +226,7 @@ class Contract:
     def at(self, rule: Rule) -> str:
         """The place of a rule, as ``file:line``."""
         return f"{self.path}:{rule.line}"
+
+    def line(self, term: str) -> int | None:
+        """The line of a term that is no rule; None where the file does not have it."""
+        return dict(self.places).get(term)

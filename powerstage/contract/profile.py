@@ -3,15 +3,24 @@
 ``docs/contract.md`` is the profile in words.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from powerstage.contract.layout import LAYOUT, check_name
 from powerstage.contract.model import Contract, Dataset, ExportFiles, Site
-from powerstage.contract.profile_rules import Rules, check_rules, read_rules
+from powerstage.contract.profile_curves import check_curves
+from powerstage.contract.profile_rules import (
+    InventoryRules,
+    Rules,
+    check_rules,
+    read_inventory_rules,
+    read_rules,
+)
 from powerstage.contract.profile_schema import read_dataset, read_reference
-from powerstage.contract.yaml_tree import Mapping, Reader, Tree
+from powerstage.contract.quality import read_quality
+from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 from powerstage.errors import RecordError
 
 # Keys of ODCS that inform people and that no rule of ours depends on.
@@ -48,7 +57,7 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
     description = reader.mapping(
         top.get("description"), "description", optional="purpose usage limitations"
     ).values
-    datasets, rules = _schema(reader, top.get("schema"))
+    datasets, rules, inventory_rules = _schema(reader, top.get("schema"))
     custom = _custom(reader, top.get("customProperties"))
     terms = _terms(reader, top.get("slaProperties"))
     site_column, sites = _sites(reader, custom.get("sites"))
@@ -57,6 +66,8 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         return None
     reference, device = read_reference(reader, telemetry[1], inventory[0])
     zone = check_rules(reader, rules, telemetry[0], telemetry[1], terms.get("frequency"))
+    if rules.curves is not None:
+        check_curves(reader, rules.curves, rules.measures, inventory[0])
     _check_site_column(reader, custom.get("sites"), site_column, inventory[0])
     return Contract(
         name=_key_name(reader, top.get("name"), "name"),
@@ -73,12 +84,17 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         period_rule=rules.period,
         completeness=rules.completeness,
         completeness_rule=rules.complete,
+        curves=rules.curves,
+        service=inventory_rules.service,
         sites=sites,
+        sites_rule=inventory_rules.sites,
         timezone=zone,
         delivery_interval=terms.get("frequency", timedelta(hours=1)),
         lateness=terms.get("latency", timedelta()),
         retention=terms.get("retention", timedelta(days=1)),
         export=_export(reader, top.get("servers")),
+        key_layout=LAYOUT,
+        places=_places(top, custom),
         path=reader.path,
         text=text,
         sha256=sha256,
@@ -87,9 +103,9 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
 
 def _schema(
     reader: Reader, tree: Tree | None
-) -> tuple[dict[str, tuple[Dataset, Mapping]], Rules | None]:
+) -> tuple[dict[str, tuple[Dataset, Mapping]], Rules | None, InventoryRules]:
     datasets: dict[str, tuple[Dataset, Mapping]] = {}
-    rules = None
+    rules, inventory_rules = None, InventoryRules()
     for item in reader.items(tree, "schema"):
         read = read_dataset(reader, item)
         if read is None:
@@ -97,16 +113,17 @@ def _schema(
         dataset, mapping = read
         if dataset.name in datasets:
             reader.complain(item.line, f"the dataset {dataset.name!r} stands twice")
-        datasets[dataset.name] = read
-        quality = mapping.values.get("quality")
+        items = reader.items(mapping.values.get("quality"), "quality")
+        quality = read_quality(reader, mapping, items, dataset)
+        datasets[dataset.name] = replace(dataset, quality=quality), mapping
         if dataset.name == "telemetry":
-            rules = read_rules(reader, quality, mapping.line)
-        elif quality is not None:
-            reader.complain(quality.line, "rules of quality stand under telemetry")
+            rules = read_rules(reader, items, mapping.line)
+        else:
+            inventory_rules = read_inventory_rules(reader, items, dataset)
     for name in ("inventory", "telemetry"):
         if name not in datasets and tree is not None:
             reader.complain(tree.line, f"schema lacks the dataset {name!r}")
-    return datasets, rules
+    return datasets, rules, inventory_rules
 
 
 def _custom(reader: Reader, tree: Tree | None) -> dict[str, Tree]:
@@ -207,6 +224,22 @@ def _export(reader: Reader, tree: Tree | None) -> ExportFiles:
     return ExportFiles(
         devices=paths.get("export-inventory", ""), data=paths.get("export-telemetry", "")
     )
+
+
+def _places(top: dict[str, Tree], custom: dict[str, Tree]) -> tuple[tuple[str, int], ...]:
+    """The lines of what is one of many, by its name, and of what stands alone."""
+    places = {name: tree.line for name, tree in (top | custom).items()}
+    sites = custom.get("sites")
+    for tree, key in (
+        (top.get("slaProperties"), "property"),
+        (top.get("servers"), "server"),
+        (sites.values.get("sites") if isinstance(sites, Mapping) else None, "code"),
+    ):
+        for item in tree.values if isinstance(tree, Items) else ():
+            name = item.values.get(key) if isinstance(item, Mapping) else None
+            if isinstance(name, Scalar):
+                places[f"{key} {name.value}"] = item.line
+    return tuple(places.items())
 
 
 def is_export_path(path: str) -> bool:

@@ -1,20 +1,39 @@
-"""The part of the profile about rules over readings: ``quality`` of the telemetry dataset."""
+"""The part of the profile about rules: ``quality`` of the two datasets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from powerstage.contract.model import Column, Dataset, Measure, Roles, Rule
+from powerstage.contract.model import (
+    Column,
+    Curves,
+    Dataset,
+    Measure,
+    Roles,
+    Rule,
+    Service,
+)
+from powerstage.contract.profile_curves import read_curves
 from powerstage.contract.profile_schema import read_severity
+from powerstage.contract.quality import kind_of
 from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 
 # The keys that a rule must have, and those that it may have.
-_RULES: Final = {
+_Keys: TypeAlias = dict[str, tuple[str, str]]
+_NEEDED: Final = {
     "measures": ("measures", ""),
     "readings": ("device measure end unit value intervalSeconds", "start jitterSeconds"),
     "period": ("", ""),
     "complete": ("ratio", ""),
+}
+_TELEMETRY: Final[_Keys] = _NEEDED | {
+    "curves": ("column load power toleranceRatio curves", ""),
+}
+_INVENTORY: Final[_Keys] = {
+    "sites": ("", ""),
+    "service": ("commissioned retired", ""),
 }
 _ROLE_TYPES: Final = {
     "device": "VARCHAR",
@@ -24,6 +43,7 @@ _ROLE_TYPES: Final = {
     "unit": "VARCHAR",
     "value": "DOUBLE",
 }
+_LACKED: Final = "which inventory lacks"
 _DAY_SECONDS: Final = 86_400
 _INTERVAL_SECONDS_MIN: Final = 1
 
@@ -37,20 +57,21 @@ class Rules:
     period: Rule
     complete: Rule
     completeness: float
+    curves: Curves | None
 
 
-def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
-    """The rules under ``quality``; None, after complaints, where one is missing."""
-    found: dict[str, tuple[Rule, dict[str, Tree]]] = {}
-    for item in reader.items(tree, "quality"):
-        read = _rule(reader, item)
-        if read is None:
-            continue
-        name, rule, values = read
-        if name in found:
-            reader.complain(item.line, f"the rule {name!r} stands twice")
-        found[name] = (rule, values)
-    missing = [name for name in _RULES if name not in found]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryRules:
+    """The rules over the inventory; None where nobody agreed on one."""
+
+    sites: Rule | None = None
+    service: Service | None = None
+
+
+def read_rules(reader: Reader, items: Sequence[Tree], line: int) -> Rules | None:
+    """The rules for us under ``quality``; None, after complaints, where one is missing."""
+    found = _found(reader, items, _TELEMETRY)
+    missing = [name for name in _NEEDED if name not in found]
     if missing:
         reader.complain(line, f"quality of telemetry lacks the rules: {', '.join(missing)}")
         return None
@@ -65,7 +86,26 @@ def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
         period=found["period"][0],
         complete=rule,
         completeness=ratio,
+        curves=read_curves(reader, *found["curves"]) if "curves" in found else None,
     )
+
+
+def read_inventory_rules(
+    reader: Reader, items: Sequence[Tree], inventory: Dataset
+) -> InventoryRules:
+    """The rules under ``quality`` of the inventory, of which none is needed."""
+    found = _found(reader, items, _INVENTORY)
+    service = None
+    if "service" in found:
+        rule, values = found["service"]
+        names = [reader.text(values.get(key), key) for key in ("commissioned", "retired")]
+        types = {column.name: column.type for column in inventory.columns}
+        for name in filter(None, names):
+            if types.get(name) not in {"DATE", "TIMESTAMPTZ"}:
+                lacks = "which is neither DATE nor TIMESTAMPTZ" if name in types else _LACKED
+                reader.complain(rule.line, f"service is in the column {name!r}, {lacks}")
+        service = Service(commissioned=names[0], retired=names[1], rule=rule)
+    return InventoryRules(sites=found["sites"][0] if "sites" in found else None, service=service)
 
 
 def check_rules(
@@ -108,27 +148,39 @@ def _check_roles(reader: Reader, roles: Roles, columns: dict[str, Column]) -> No
             reader.complain(line, f"{role} is the column {name!r}, which is no {wanted}")
 
 
-def _rule(reader: Reader, tree: Tree) -> tuple[str, Rule, dict[str, Tree]] | None:
+def _found(
+    reader: Reader, items: Sequence[Tree], known: _Keys
+) -> dict[str, tuple[Rule, dict[str, Tree]]]:
+    """Each rule of a list by its name: its place, and what it says."""
+    found: dict[str, tuple[Rule, dict[str, Tree]]] = {}
+    for item in items:
+        read = _rule(reader, item, known) if kind_of(item) == "custom" else None
+        if read is None:
+            continue
+        name, rule, values = read
+        if name in found:
+            reader.complain(item.line, f"the rule {name!r} stands twice")
+        found[name] = (rule, values)
+    return found
+
+
+def _rule(reader: Reader, tree: Tree, known: _Keys) -> tuple[str, Rule, dict[str, Tree]] | None:
     entry = reader.mapping(
         tree,
         "a rule of quality",
         required="type engine implementation",
         optional="name description severity id dimension businessImpact tags",
     ).values
-    kind = entry.get("type")
-    if isinstance(kind, Scalar) and kind.value != "custom":
-        reader.complain(tree.line, f"rules of type {kind.value!r} are not checked: use 'custom'")
-        return None
     reader.choice(entry.get("engine"), "engine", ("powerstage",))
     implementation = entry.get("implementation")
     if not isinstance(implementation, Mapping):
         reader.complain(tree.line, "implementation is a mapping with the key 'rule'")
         return None
     place = implementation.values.get("rule", implementation)
-    name = reader.choice(implementation.values.get("rule"), "rule", tuple(_RULES))
+    name = reader.choice(implementation.values.get("rule"), "rule", tuple(known))
     if not isinstance(place, Scalar) or place.value != name:
         return None
-    required, optional = _RULES[name]
+    required, optional = known[name]
     reader.mapping(
         implementation, f"the rule {name!r}", required=f"rule {required}", optional=optional
     )

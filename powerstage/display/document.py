@@ -1,11 +1,12 @@
-"""The same results as JSON types: one versioned document a command."""
+"""The same results as JSON types: one versioned document a command, as result.schema.json says."""
 
 from typing import Any, Final
 
 from powerstage.checks import CheckResult, FeedFinding, Report
 from powerstage.consumer import Consumed, Judgement
-from powerstage.contract import Contract, period_text
+from powerstage.contract import Change, Contract, period_text
 from powerstage.contract.calendar import Gap
+from powerstage.contract.change import KINDS
 from powerstage.contract.receipt import utc_text
 from powerstage.producer import FeedStatus, Published
 
@@ -26,6 +27,27 @@ def document(command: str, exit_code: int, **parts: object) -> dict[str, Any]:
 def contract_part(contract: Contract) -> dict[str, Any]:
     """Which contract it was."""
     return {"name": contract.name, "version": contract.version, "sha256": contract.sha256}
+
+
+def changes_part(old: Contract, new: Contract, changes: tuple[Change, ...]) -> dict[str, Any]:
+    """What changed between two contracts."""
+    return {
+        "old": contract_part(old),
+        "new": contract_part(new),
+        "changes": [
+            {
+                "kind": change.kind,
+                "breaks": list(change.breaks),
+                "subject": change.subject,
+                "words": change.words,
+                "why": KINDS[change.kind].why,
+                "hint": change.hint,
+                "old_line": change.old_line,
+                "new_line": change.new_line,
+            }
+            for change in changes
+        ],
+    }
 
 
 def report_part(report: Report) -> dict[str, Any]:
@@ -143,6 +165,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
     return {
         "id": check.id,
         "words": check.words,
+        "dataset": result.dataset,
         "outcome": result.outcome,
         "failed": result.failed,
         "total": result.total,
@@ -150,7 +173,11 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "expected": check.expected,
         "at": check.at,
         "detail": result.detail,
+        "observed": result.observed,
+        "found": list(result.found),
+        "hints": list(result.hints),
         "sql": check.sql,
+        "script": result.script,
         "sample": [
             {"file": sample.file, "row": sample.row, "values": dict(sample.values)}
             for sample in result.samples

@@ -19,7 +19,7 @@ from powerstage.faults.changes import (
     create_plan,
 )
 from powerstage.faults.clean import Clean, clean_data
-from powerstage.faults.fault import Change, Effect, Fault, Nothing, Restate, Whole
+from powerstage.faults.fault import Change, Effect, Fault, Nothing, Record, Restate, Whole
 from powerstage.faults.periods import clock_change, lay_out
 from powerstage.faults.targets import Targets
 from powerstage.producer import Source
@@ -112,7 +112,13 @@ class PlannedFault:
         """Whether a delivery is hit."""
         if slot.dataset == "inventory":
             return self.fault.inventory is not None and slot.period in self.periods
-        return slot.period in self.periods
+        return any(
+            slot.period in {period, period + _moved(self.effect(period))} for period in self.periods
+        )
+
+
+def _moved(effect: Effect) -> timedelta:
+    return effect.moved if isinstance(effect, Record) else timedelta()
 
 
 def plan_faults(source: Source, names: Sequence[str], *, seed: int) -> tuple[PlannedFault, ...]:
@@ -238,7 +244,8 @@ def _settled(clean: Clean, planned: PlannedFault) -> PlannedFault:
     if isinstance(effect, Change):
         clean.show("clean", planned.period)
         clean.show("other", planned.period)
-        is_first = clean.count(count_outside(contract, changed_readings(contract, effect))) > 0
+        is_outside = clean.count(count_outside(contract, changed_readings(contract, effect))) > 0
+        is_first = is_outside == (fault.check == f"{contract.roles.value}.range")
     else:
         sizes = {clean.telemetry(period).stat().st_size for period in planned.periods}
         is_first = len(sizes) > 1

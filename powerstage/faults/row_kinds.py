@@ -59,7 +59,7 @@ ROW_KINDS: Final = (
         level="row",
         words="a device that sends nothing",
         magnitude="all readings of a device, for a period",
-        check="grid.complete",
+        check="device.silent",
         target=_DEVICE,
         effects=(_DROP,),
         unless=(needs_all,),
@@ -69,7 +69,7 @@ ROW_KINDS: Final = (
         level="row",
         words="a device that sends nothing for hours, and then again",
         magnitude="all readings of a device, for 3 h",
-        check="grid.complete",
+        check="device.silent",
         target=Target(devices="one", lasts=timedelta(hours=3)),
         effects=(_DROP,),
         unless=(needs_all,),
@@ -88,7 +88,7 @@ ROW_KINDS: Final = (
         level="row",
         words="two readings of one interval that differ",
         magnitude="one row, by 1",
-        check="key.unique",
+        check="key.agrees",
         target=_READING,
         effects=(
             Change(

@@ -10,7 +10,7 @@ from powerstage.faults.parts import (
     needs_double,
     needs_load,
     needs_power,
-    needs_value,
+    needs_required,
     outside,
     utilisation,
 )
@@ -38,7 +38,7 @@ VALUE_KINDS: Final = (
         source="telegraf #9575",
         target=_READING,
         effects=_value("NULL"),
-        unless=(needs_value,),
+        unless=(needs_required("value"),),
     ),
     Fault(
         name="nan_value",
@@ -129,6 +129,7 @@ VALUE_KINDS: Final = (
         words="a value in BTU/h beside the unit W",
         magnitude="x3.412",
         check="$value.on_curve",
+        or_check="$value.range",
         target=_BUSY_POWER,
         effects=_value(_WATTS.format("$value * 3.412")),
         unless=(needs_power, needs_load),
@@ -150,6 +151,7 @@ VALUE_KINDS: Final = (
         words="one sample far above its neighbours",
         magnitude="x3",
         check="$value.on_curve",
+        or_check="$value.range",
         source="openbmc #3183",
         target=Target(devices="busy", measures="power", intervals="one"),
         effects=_value("$value * 3"),

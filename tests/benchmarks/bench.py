@@ -4,21 +4,28 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import duckdb
 
 from powerstage.engine import processors
-from tests.benchmarks import findings, synthesis
+from tests.benchmarks import findings, peer_faults, synthesis, validation
 
 RUNS = 11
 HELP_GOAL_MS = 150
 
 
 def main() -> None:
-    """Print the tables named as arguments, or all."""
-    parts = {"start": start, "synthesis": synthesis_part, "findings": findings_part}
-    names = sys.argv[1:] or list(parts)
+    """Print the tables named as arguments, or all; ``--smoke`` for a quick run of them."""
+    smoke = "--smoke" in sys.argv
+    parts: dict[str, Callable[[], Iterator[str]]] = {
+        "start": start,
+        "synthesis": synthesis_part,
+        "findings": findings_part,
+        "validation": lambda: validation.table(smoke=smoke),
+        "faults": lambda: peer_faults.table(smoke=smoke),
+    }
+    names = [name for name in sys.argv[1:] if name != "--smoke"] or list(parts)
     if unknown := set(names) - set(parts):
         sys.exit(f"no such part: {', '.join(unknown)}; choose from {', '.join(parts)}")
     for name in names:

@@ -65,7 +65,16 @@ ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
         (("SELECT * REPLACE ('290000-01-01'::TIMESTAMPTZ AS start_time,"
          " '200000-01-01 (BC)'::TIMESTAMPTZ AS end_time) FROM clean"),
          {"reading.interval", "reading.in_period", "grid.complete"}),
-        ("SELECT * FROM clean WHERE false", {"grid.complete"}),
+        ("SELECT * FROM clean WHERE false", {"grid.complete", "device.silent"}),
+        (f"FROM clean UNION ALL SELECT * REPLACE (value + 1 AS value) FROM clean WHERE {ONE}",
+         {"key.unique", "key.agrees"}),
+        (f"SELECT * REPLACE (if({ONE}, 'x', model) AS model) FROM clean", {"model.as_inventory"}),
+        (f"SELECT * REPLACE (if({ONE}, 'x', product_id) AS product_id) FROM clean",
+         {"product_id.as_inventory"}),
+        (f"SELECT * REPLACE (if({ONE}, 'DE-2', location) AS location) FROM clean",
+         {"location.as_inventory"}),
+        (f"SELECT * REPLACE (if({ONE}, value * 3, value) AS value) FROM clean",
+         {"value.on_curve"}),
         ("SELECT * REPLACE (value::VARCHAR AS value) FROM clean", {"types.agreed"}),
         ("SELECT * REPLACE (value::FLOAT AS value) FROM clean", {"types.agreed"}),
         ("SELECT * REPLACE (start_time::TIMESTAMP AS start_time) FROM clean", {"types.agreed"}),
@@ -84,12 +93,15 @@ def test_each_defect_is_seen_by_its_checks_alone(desk: Desk, query: str, ids: se
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
-        ("SELECT * REPLACE (lower(location) AS location) FROM clean", {"location.pattern"}),
-        ("SELECT * REPLACE ('short' AS sn) FROM clean", {"sn.pattern", "key.unique"}),
+        ("SELECT * REPLACE (lower(location) AS location) FROM clean",
+         {"location.pattern", "location.agreed"}),
+        ("SELECT * REPLACE ('short' AS sn) FROM clean",
+         {"sn.pattern", "key.unique", "key.agrees"}),
+        ("SELECT * REPLACE ('ND-09' AS location) FROM clean", {"location.agreed"}),
         ("SELECT * FROM clean UNION ALL FROM clean", {"key.unique"}),
         ("SELECT * REPLACE (NULL::VARCHAR AS model) FROM clean", {"model.not_null"}),
     ],
-)
+)  # fmt: skip
 def test_the_inventory_is_checked_too(desk: Desk, query: str, ids: set[str]) -> None:
     """Patterns, keys and nulls of the other dataset."""
     desk.spoil(query, "inventory")
@@ -130,8 +142,10 @@ def test_a_silent_device_is_named_with_its_intervals(
         synthesise(contract, devices=3, start=source.periods()[0], seed=1), checker, tmp_path
     )
     desk.spoil("SELECT * FROM clean WHERE sn <> (SELECT min(sn) FROM clean)")
-    (finding,) = desk.check().findings
-    assert (finding.failed, finding.total) == (24, 72)
+    finding, silent = desk.check().findings
+    assert (finding.check.id, finding.failed, finding.total) == ("grid.complete", 24, 72)
+    assert (silent.check.id, silent.failed, silent.total) == ("device.silent", 1, 3)
+    assert dict(silent.samples[0].values)["sn"] == dict(finding.samples[0].values)["device"]
     runs = [dict(sample.values) for sample in finding.samples]
     assert [(run["measure"], run["missing"]) for run in runs] == [
         ("server cpu utilization", "12"),

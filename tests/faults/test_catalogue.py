@@ -16,25 +16,31 @@ NAMES = {fault.name for fault in KINDS}
 
 
 def test_there_are_kinds_of_every_level_and_evidence() -> None:
-    """Ninety and two, each under a name of its own, harmless ones among them."""
-    assert len(KINDS) == len(NAMES) == 92
+    """A hundred and eight, each under a name of its own, harmless ones among them."""
+    assert len(KINDS) == len(NAMES) == 108
     assert Counter(fault.evidence for fault in KINDS) == {
-        "certain": 76,
+        "certain": 92,
         "needs history": 7,
         "undetectable": 1,
         "harmless": 8,
     }
     assert Counter(fault.level for fault in KINDS) == {
-        "value": 26,
+        "value": 36,
         "row": 10,
         "key": 8,
-        "timing": 9,
+        "timing": 11,
         "column": 8,
         "file": 6,
-        "commit": 13,
+        "commit": 15,
         "wire": 4,
-        "fleet": 8,
+        "fleet": 10,
     }
+
+
+def test_each_check_has_a_fault_that_it_alone_must_see() -> None:
+    """Taken away, it would leave that fault to nobody: no check is there for nothing."""
+    promised = {fault.check for fault in KINDS if fault.evidence == "certain"}
+    assert set(checks_of_today(default())) - promised == set()
 
 
 def test_no_text_of_a_kind_names_a_part_of_a_contract() -> None:

@@ -55,8 +55,8 @@ class Desk:
         self._folder = folder
         self._contract = default()
         source = synthesise(self._contract, devices=6, start=START, days=1, seed=7)
-        self._inventory = folder / "inventory.parquet"
-        source.write_inventory(START, self._inventory)
+        self.inventory = folder / "inventory.parquet"
+        source.write_inventory(START, self.inventory)
         telemetry = folder / "telemetry.parquet"
         self.rows = source.write_telemetry(START, telemetry)
         table = pyarrow.parquet.read_table(telemetry)
@@ -127,7 +127,7 @@ class Desk:
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         del slot
-        return Inventory(identity="0" * 64, verdict="accepted", files=(self._inventory,))
+        return Inventory(identity="0" * 64, verdict="accepted", files=(self.inventory,))
 
     def _data_file(self, body: bytes) -> DataFile:
         sha256 = hashlib.sha256(body).hexdigest()

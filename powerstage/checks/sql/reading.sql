@@ -1,6 +1,7 @@
--- Every delivered row, with its dense position on the grid: device, measure, slot in the window.
--- A reading may start up to the jitter after its slot does. A row that has no place there has no
--- position. Names with a colon are ours: no contract's column has one.
+-- Every delivered row, with what the inventory says of its device, and with its dense position on the
+-- grid: device, measure, slot in the window. A reading may start up to the jitter after its slot
+-- does. A row that has no place there has no position. Names with a colon are ours: no contract's
+-- column has one.
 SELECT
     *,
     ("grid:device" * $measure_count + "grid:measure") * getvariable('slots') + "grid:slot"
@@ -8,7 +9,7 @@ SELECT
 FROM (
     SELECT
         delivered.*,
-        device."grid:device",
+        device.* EXCLUDE ("grid:name"),
         CASE delivered.$measure $measures END AS "grid:measure",
         CASE WHEN isfinite($stamp)
             AND $start_us >= getvariable('window_start')
@@ -16,6 +17,6 @@ FROM (
             AND $late_us <= $jitter_us
         THEN ($start_us - getvariable('window_start')) // $interval_us
         END AS "grid:slot"
-    FROM delivered
+    FROM $delivered AS delivered
     LEFT JOIN device ON delivered.$device = device."grid:name"
 )

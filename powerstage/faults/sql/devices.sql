@@ -5,13 +5,13 @@ SELECT
     model,
     lead(device) OVER (PARTITION BY model ORDER BY device) AS twin,
     -- Where nothing is known of the load, a device is as busy as any.
-    coalesce(load > 20 OR load = max(load) OVER (), true) AS is_busy
+    coalesce(load > 30 OR load = max(load) OVER (), true) AS is_busy
 FROM (
     SELECT
         $device AS device,
         min($site) AS site,
         min($model) AS model,
-        avg($value) FILTER (WHERE $measure = $utilisation) AS load
+        min($value) FILTER (WHERE $measure = $utilisation) AS load
     FROM clean
     WHERE $device IS NOT NULL
     GROUP BY $device
