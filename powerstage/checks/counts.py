@@ -18,6 +18,8 @@ from powerstage.contract.model import Contract, Dataset
 from powerstage.engine import sql_file, sql_name, sql_text
 
 SAMPLES_MAX: Final = 5
+# What is sent of a text: the parent shows less, and says where it cuts.
+TEXT_CHARACTERS_MAX: Final = 300
 COMPLETE: Final = "grid.complete"
 
 # Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
@@ -268,5 +270,9 @@ def _known(names: list[str]) -> str:
 
 def texts(values: dict[str, str]) -> str:
     """SQL for a map of names to the texts of these values."""
-    entries = (f"{sql_text(name)}: {value}::VARCHAR" for name, value in values.items())
+    # Cut here already: a megabyte in each of the rows that are sorted fills the memory.
+    entries = (
+        f"{sql_text(name)}: left({value}::VARCHAR, {TEXT_CHARACTERS_MAX})"
+        for name, value in values.items()
+    )
     return f"MAP {{{', '.join(entries)}}}"

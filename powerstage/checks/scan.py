@@ -9,12 +9,10 @@ from typing import Any, Final, TypeAlias
 import duckdb
 
 from powerstage.checks import files
-from powerstage.checks.counts import SAMPLES_MAX
+from powerstage.checks.counts import SAMPLES_MAX, TEXT_CHARACTERS_MAX
 from powerstage.checks.rules import FILE, FILE_END, FILE_START
 from powerstage.engine import sql_text
 
-# What is sent of a text: the parent shows less, and says where it cuts.
-TEXT_CHARACTERS_MAX: Final = 300
 NAMES_MAX: Final = 20
 # What a reader raises about a file; none of these is a fault of the engine.
 COMPLAINTS: Final = (duckdb.Error, ValueError)

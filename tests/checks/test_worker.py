@@ -246,7 +246,7 @@ def test_its_engine_opens_no_other_file(plan: Plan, file: InputFile, tmp_path: P
 
 
 def test_its_memory_is_limited(plan: Plan, file: InputFile) -> None:
-    """What wants more than 2 GiB is refused, and takes nobody down with it."""
+    """What wants more than its limit is refused, and takes nobody down with it."""
     with Checker() as checker:
         report = checker.check(prepared(plan, GREEDY), [file])
         assert [finding.check.id for finding in report.findings] == ["file.readable"]
