@@ -53,13 +53,27 @@ def connect(
     memory_limit: str | None = None,
     database: str = ":memory:",
 ) -> duckdb.DuckDBPyConnection:
-    """A connection in UTC that downloads nothing.
+    """A connection in UTC that downloads nothing, with the random macros.
 
     Args:
         threads: at most so many; None for DuckDB's own choice.
         memory_limit: as DuckDB reads it: ``1GiB``.
         database: a file, or in memory.
     """
+    connection = connect_without_macros(
+        threads=threads, memory_limit=memory_limit, database=database
+    )
+    add_macros(connection)
+    return connection
+
+
+def connect_without_macros(
+    *,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    database: str = ":memory:",
+) -> duckdb.DuckDBPyConnection:
+    """As ``connect``, and sooner: for what makes no data."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
@@ -70,7 +84,6 @@ def connect(
         config["memory_limit"] = memory_limit
     connection = duckdb.connect(database, config=config)
     connection.execute("SET TimeZone = 'UTC'")
-    add_macros(connection)
     return connection
 
 

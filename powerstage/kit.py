@@ -13,12 +13,15 @@ from string import Template
 from typing import Any, Final
 
 import powerstage
-from powerstage.checks import FileFormat, compile_plan
+from powerstage.checks import FileFormat, Plan, compile_plan
 from powerstage.checks.counts import ScanCheck
 from powerstage.checks.files import READERS, TYPE_NAMES
+from powerstage.checks.query import refusal
 from powerstage.consumer.judge import INVENTORY_ACCEPTED
 from powerstage.contract import Column, Contract, Dataset, default, front_matter, loads
 from powerstage.contract.model import DatasetName
+from powerstage.engine import connect
+from powerstage.errors import UsageError
 from powerstage.producer import MockSource, publish, synthesise, write_export
 from powerstage.producer.export import CONTRACT
 from powerstage.store import FolderStore, local_folder
@@ -35,6 +38,8 @@ _PROMISED: Final = (
     "CREATE TABLE promised AS SELECT unnest($1::VARCHAR[]) AS file, unnest($2::BIGINT[]) AS rows,"
     " $3::VARCHAR AS period"
 )
+# No row is at fault where a number is not as agreed.
+_NO_SAMPLES: Final = "SELECT '', 0, '' WHERE false"
 _PERIOD_US: Final = (
     "(SELECT epoch_us(strptime(nullif(any_value(period), ''), '%Y-%m-%dT%H%M')) FROM promised)"
 )
@@ -70,9 +75,11 @@ def write_kit(
         seed: decides every value.
 
     Raises:
-        UsageError: an option is out of range, or the folder holds something; nothing was written.
+        UsageError: an option is out of range, a query of the contract would not be run, or the
+            folder holds something; nothing was written.
     """
     folder = local_folder(folder)
+    _refuse_queries(contract)
     source = synthesise(
         # One inventory, in the export and in the feed.
         contract,
@@ -115,7 +122,7 @@ def _checks(contract: Contract) -> dict[str, Any]:
     ids = [INVENTORY_ACCEPTED.id]
     for plan in plans.values():
         ids += [check["id"] for check in plan["file_checks"]]
-        ids += [scanned["check"]["id"] for scanned in plan["scan_checks"]]
+        ids += [known["check"]["id"] for scan in plan["scans"] for known in scan["checks"]]
     return {
         "contract": f"{contract.name} {contract.version}",
         "checks": list(dict.fromkeys(ids)),
@@ -137,8 +144,21 @@ def _reader(sql: str) -> str:
 def _plan(contract: Contract, dataset: DatasetName, format_: FileFormat) -> dict[str, Any]:
     plan = compile_plan(contract, dataset, format_)
     interval_us = contract.delivery_interval // timedelta(microseconds=1)
+    files_checks = (plan.readable_check, plan.columns_check, plan.types_check)
+    return {
+        "columns": [
+            [name, "VARCHAR" if format_ == "csv" else type_] for name, type_ in plan.columns
+        ],
+        "file_checks": [asdict(check) for check in files_checks],
+        "delivered": _resource("place.sql", interval_us=interval_us) + plan.delivered,
+        "scans": [_scan(plan, interval_us), *(_query(plan, query) for query in plan.queries)],
+    }
+
+
+def _scan(plan: Plan, interval_us: int) -> dict[str, Any]:
+    """What counts the failures of most checks; where it cannot be done, a file is unreadable."""
     prepare = [f"SET TimeZone = '{plan.timezone}'", "CREATE VIEW delivered AS {delivered}"]
-    if dataset == "telemetry":
+    if plan.dataset == "telemetry":
         window = {"start": _PERIOD_US, "end": f"{_PERIOD_US} + {interval_us}"}
         prepare += [
             "CREATE VIEW inventory AS {inventory}",
@@ -149,22 +169,31 @@ def _plan(contract: Contract, dataset: DatasetName, format_: FileFormat) -> dict
             ),
             *plan.prepare,
         ]
-    scan, scan_checks = plan.scan, list(plan.scan_checks)
-    if format_ == "parquet":
+    scan, checks = plan.scan, list(plan.scan_checks)
+    if plan.format == "parquet":
         # Only a commit promises rows, and its files are Parquet.
         scan = scan.replace("SELECT ", f"SELECT ({plan.rows_check.count}), ", 1)
-        scan_checks.insert(0, plan.rows_check)
+        checks.insert(0, plan.rows_check)
     return {
-        "columns": [
-            [name, "VARCHAR" if format_ == "csv" else type_] for name, type_ in plan.columns
-        ],
-        "file_checks": [
-            asdict(check) for check in (plan.readable_check, plan.columns_check, plan.types_check)
-        ],
-        "delivered": _resource("place.sql", interval_us=interval_us) + plan.delivered,
         "prepare": prepare,
-        "scan": scan,
-        "scan_checks": [_scan_check(scanned) for scanned in scan_checks],
+        "sql": scan,
+        "checks": [_scan_check(scanned) for scanned in checks],
+        "blamed": asdict(plan.readable_check),
+    }
+
+
+def _query(plan: Plan, query: ScanCheck) -> dict[str, Any]:
+    """A query of the contract's own: by itself, over views in the contract's columns."""
+    sources = {"inventory": "{inventory}"} | {plan.dataset: "{delivered}"}
+    return {
+        "prepare": [f"SET TimeZone = '{plan.timezone}'"]
+        + [
+            f"CREATE VIEW {name} AS SELECT {columns} FROM ({sources[name]})"
+            for name, columns in plan.views.items()
+        ],
+        "sql": query.count,
+        "checks": [_scan_check(query)],
+        "blamed": asdict(query.check),
     }
 
 
@@ -174,8 +203,21 @@ def _scan_check(scanned: ScanCheck) -> dict[str, Any]:
         "check": asdict(check) | {"sql": check.sql or scanned.samples},
         "recount": scanned.recount,
         "share_max": scanned.share_max,
-        "samples": scanned.samples,
+        "samples": scanned.samples or _NO_SAMPLES,
     }
+
+
+def _refuse_queries(contract: Contract) -> None:
+    """A kit runs where no worker is: what that would not run does not come into it."""
+    with connect() as connection:
+        for dataset in (contract.inventory, contract.telemetry):
+            for query in compile_plan(contract, dataset.name).queries:
+                if words := refusal(connection, query.count):
+                    raise UsageError(
+                        f"no kit carries the rule {query.check.id}: {words}",
+                        cause=query.check.at,
+                        fix="mend the rule",
+                    )
 
 
 def _readme(source: MockSource, seed: int, readings: int) -> str:

@@ -1,23 +1,44 @@
 """The data unit tests on whatever holds data: a file, an export, a feed or one delivery.
 
-Nothing is written: no receipt, no lake.
+Nothing is written: no receipt, no lake; failing rows, where they are asked for.
 """
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from powerstage.checks import Checker, FileFormat, InputFile, Report, compile_plan, merge
+from powerstage.checks import (
+    Checker,
+    FailingRows,
+    FileFormat,
+    InputFile,
+    Report,
+    add_hints,
+    compile_plan,
+    merge,
+)
 from powerstage.consumer import Consumed, Judgement, Lake, consume
+from powerstage.consumer.consume import (
+    COMMIT_KEY,
+    FEED_CHECKS,
+    PERIOD_MISSING,
+    discover,
+    feed_contract,
+)
+from powerstage.consumer.judge import DELIVERY_CHECKS
 from powerstage.consumer.lake import LEDGER_FILE
-from powerstage.contract import CommitKey, Contract, Slot, default, parse_key
+from powerstage.contract import CommitKey, Contract, Slot, default, parse_key, period_text
+from powerstage.contract.calendar import find_gaps
 from powerstage.contract.layout import COMMITS
+from powerstage.contract.model import DatasetName
 from powerstage.errors import NothingToJudgeError, RecordError, UsageError
 from powerstage.producer import Export, check_export, open_export
-from powerstage.store import open_store
+from powerstage.store import Store, open_store
 
 _SUFFIXES: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
 
@@ -26,11 +47,14 @@ _SUFFIXES: Final[dict[str, FileFormat]] = {".csv": "csv", ".parquet": "parquet"}
 class Validated:
     """What came of a target.
 
-    ``reports`` are named by what they are on: the file, the export, each delivery. ``consumed``
-    is the whole run where the target is a feed or a delivery, ``slot`` that of a delivery.
+    ``reports`` are named by what they are on: the file, the export, each delivery; the files that
+    they name stand in ``folder``. ``consumed`` is the whole run where the target is a feed or a
+    delivery, ``slot`` that of a delivery.
     """
 
     target: str
+    folder: str
+    contract: Contract
     reports: tuple[tuple[str, Report], ...]
     consumed: Consumed | None = None
     slot: Slot | None = None
@@ -55,6 +79,55 @@ class Validated:
             return True
         return not (self.consumed.gaps or self.consumed.strays)
 
+    @property
+    def warns(self) -> bool:
+        """Whether a check only warned."""
+        return any(
+            finding.outcome == "warn" for _, report in self.reports for finding in report.findings
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Which deliveries and checks count: those from a moment on, those named; None for all."""
+
+    since: datetime | None
+    checks: frozenset[str] | None
+
+    def report(self, report: Report) -> Report:
+        """What counts of a report: what keeps rows from being looked at always does."""
+        checks = self.checks
+        if checks is None:
+            return report
+        counted = tuple(
+            result
+            for result in report.results
+            if result.check.id in checks
+            or (result.outcome == "fail" and result.check.counts == "files")
+        )
+        return replace(report, results=counted)
+
+    def judgement(self, judgement: Judgement) -> Judgement:
+        """A judgement, as if what does not count had not been looked at."""
+        report = self.report(judgement.report)
+        verdict = "accepted" if report.ok else judgement.verdict
+        return replace(judgement, report=report, verdict=verdict)
+
+    def consumed(self, consumed: Consumed, slots: Collection[Slot]) -> Consumed:
+        """A run of the consumer on these slots."""
+        periods = [slot.period for slot in slots if slot.dataset == "telemetry"]
+        gaps = find_gaps(periods, consumed.contract.delivery_interval)
+        return replace(
+            consumed,
+            judgements=tuple(self.judgement(judgement) for judgement in consumed.judgements),
+            gaps=gaps if self.counts(PERIOD_MISSING.id) else (),
+            strays=consumed.strays if self.counts(COMMIT_KEY.id) else (),
+        )
+
+    def counts(self, check: str) -> bool:
+        """Whether a check does."""
+        return self.checks is None or check in self.checks
+
 
 def validate(
     target: str,
@@ -62,6 +135,9 @@ def validate(
     clock: Callable[[], datetime],
     contract: Contract | None = None,
     inventory: Path | None = None,
+    since: datetime | None = None,
+    checks: Collection[str] = (),
+    failing_rows: Path | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Validated:
     """Run the data unit tests on a target.
@@ -72,26 +148,76 @@ def validate(
         clock: tells the time.
         contract: what was agreed; None takes that of the feed or the export, else the default.
         inventory: for a telemetry file: the inventory that it refers to.
+        since: of a feed: judge only deliveries of periods that start then or later (UTC).
+        checks: ids of the checks that count; all where there are none.
+        failing_rows: a Parquet file to write with all rows that fail: see
+            ``powerstage.checks.FailingRows``.
         on_judgement: is told of each delivery as soon as it is judged.
 
     Raises:
-        UsageError: the target is nothing that can be judged.
-        NothingToJudgeError: there is nothing.
+        UsageError: the target is nothing that can be judged, or there is no such check.
+        NothingToJudgeError: there is nothing, or nothing from then on.
         ContractError: the contract is wrong.
         StoreUnavailableError, WorkerError: no verdict.
     """
+    part = _Part(since=since, checks=frozenset(checks) or None)
     path = Path(target)
-    if "://" not in target and not target.endswith(".json"):
+    is_local = "://" not in target and not target.endswith(".json")
+    with _kept(failing_rows, checks) as kept:
+        if not is_local or (path / "commits").is_dir():
+            return _validate_feed(
+                target, clock, contract, part, kept=kept, on_judgement=on_judgement
+            )
+        if since is not None:
+            raise UsageError(f"{target} has no deliveries", fix="leave --since out, or name a feed")
         if path.is_file():
-            with Checker() as checker:
-                report = _check_file(checker, contract or default(), path, inventory)
-            return Validated(target=target, reports=((target, report),))
-        if not (path / "commits").is_dir():
+            agreed = contract or default()
+            _require_known(part, agreed)
+            with Checker(kept) as checker:
+                report = _check_file(checker, agreed, path, inventory)
+        else:
             export = find_export(path, contract)
-            with Checker() as checker:
+            agreed = export.contract
+            _require_known(part, agreed)
+            with Checker(kept) as checker:
                 report = check_export(export, checker)
-            return Validated(target=target, reports=((target, report),))
-    return _validate_feed(target, clock, contract, on_judgement)
+    return Validated(
+        target=target,
+        folder=str(path.parent if path.is_file() else path),
+        contract=agreed,
+        reports=((target, part.report(report)),),
+    )
+
+
+@contextmanager
+def _kept(path: Path | None, checks: Collection[str]) -> Iterator[FailingRows | None]:
+    """Where failing rows are kept, and then written."""
+    if path is None:
+        yield None
+        return
+    if not path.parent.is_dir() or path.suffix != ".parquet":
+        raise UsageError(
+            f"{path} cannot hold failing rows", fix="name a .parquet file in a folder that is there"
+        )
+    with FailingRows(path, checks) as failing_rows:
+        yield failing_rows
+        with Checker() as checker:
+            checker.write_failing_rows(failing_rows)
+
+
+def _require_known(part: _Part, contract: Contract) -> None:
+    """Raise ``UsageError`` for the id of a check that nothing here has."""
+    datasets: tuple[DatasetName, ...] = ("inventory", "telemetry")
+    known = {
+        check.id
+        for dataset in datasets
+        for format_ in _SUFFIXES.values()
+        for check in compile_plan(contract, dataset, format_).checks
+    }
+    known |= {check.id for check in (*DELIVERY_CHECKS, *FEED_CHECKS)}
+    for id_ in sorted((part.checks or set()) - known):
+        near = get_close_matches(id_, sorted(known), n=3, cutoff=0.4) or sorted(known)
+        raise UsageError(f"there is no check {id_}", fix=f"name one of {', '.join(near)}")
 
 
 def _check_file(
@@ -114,8 +240,8 @@ def _check_file(
     if _has_wrong_columns(telemetry) and not inventory_path:
         other = checker.check(compile_plan(contract, "inventory", format_), file)
         if not _has_wrong_columns(other):
-            return other
-    return merge(*reports, telemetry)
+            return add_hints(other, contract)
+    return add_hints(merge(*reports, telemetry), contract)
 
 
 def _has_wrong_columns(report: Report) -> bool:
@@ -159,10 +285,17 @@ def _validate_feed(
     target: str,
     clock: Callable[[], datetime],
     contract: Contract | None,
+    part: _Part,
+    *,
+    kept: FailingRows | None,
     on_judgement: Callable[[Judgement], None],
 ) -> Validated:
     feed, slot = split_delivery(target)
     store = open_store(feed)
+    if part.checks is not None:
+        contract = contract or feed_contract(store)
+        _require_known(part, contract)
+    slots = _slots(store, slot, part)
     with (
         tempfile.TemporaryDirectory(prefix="powerstage-validate-") as folder,
         Lake(Path(folder), make=True) as lake,
@@ -172,16 +305,41 @@ def _validate_feed(
             lake,
             clock=clock,
             contract=contract,
-            only=None if slot is None else [slot],
+            only=slots,
             send_receipts=False,
-            on_judgement=on_judgement,
+            failing_rows=kept,
+            on_judgement=lambda judgement: on_judgement(part.judgement(judgement)),
         )
     if slot is not None and not consumed.judgements:
         raise NothingToJudgeError(
             f"{slot} was not delivered to {feed}", fix=f"powerstage status {feed}"
         )
-    reports = tuple((str(judgement.slot), judgement.report) for judgement in consumed.judgements)
-    return Validated(target=target, reports=reports, consumed=consumed, slot=slot)
+    consumed = part.consumed(consumed, slots)
+    return Validated(
+        target=target,
+        folder=store.url,
+        contract=consumed.contract,
+        reports=tuple((str(found.slot), found.report) for found in consumed.judgements),
+        consumed=consumed,
+        slot=slot,
+    )
+
+
+def _slots(store: Store, slot: Slot | None, part: _Part) -> frozenset[Slot]:
+    """The deliveries that count, of those that are there; an empty feed is left to others."""
+    if slot is not None:
+        return frozenset([slot])
+    found = discover(store).slots
+    since = part.since
+    if since is None:
+        return frozenset(found)
+    later = frozenset(slot for slot in found if slot.period >= since)
+    if found and not later:
+        raise NothingToJudgeError(
+            f"{store.url} has no delivery of a period from {since:%Y-%m-%dT%H:%M:%SZ} on",
+            fix=f"the last period is {period_text(max(slot.period for slot in found))}",
+        )
+    return later
 
 
 def split_delivery(target: str) -> tuple[str, Slot | None]:

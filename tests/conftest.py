@@ -78,7 +78,9 @@ def powerstage() -> Run:
         *arguments: str | Path, cwd: Path = ROOT, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         bare = {
-            name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "GITHUB_"))
         } | {"AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
         return subprocess.run(
             [sys.executable, "-m", "powerstage", *map(str, arguments)],

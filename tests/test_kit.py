@@ -414,3 +414,52 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not an empty folder"):
         write_kit(default(), tmp_path, start=START)
     assert files(tmp_path) == {"mine.txt": b"mine"}
+
+
+def with_own_rules() -> Contract:
+    """Rules of a user's own: a metric of a column, one of a dataset, and three queries."""
+    query = "SELECT count(*) FROM {object} ANTI JOIN inventory USING (sn, model)"
+    rules = (
+        "{id: rows, metric: rowCount, mustBe: 96}",
+        "{id: power, type: sql, query: 'SELECT max(value) FROM {table}', mustBeLessThan: 60000}",
+        f"{{id: known, type: sql, query: '{query}', mustBe: 0}}",
+        "{id: no-column, type: sql, query: 'SELECT max(rack) FROM {table}', mustBe: 0}",
+    )
+    column = "{id: few, metric: invalidValues, arguments: {validValues: [iLo]}, mustBeLessThan: 5}"
+    text = default().text
+    for before, lines in (
+        ("      - name: readings inside", "".join(f"      - {rule}\n" for rule in rules)),
+        ("        description: What took", f"        quality:\n          - {column}\n"),
+    ):
+        assert before in text
+        text = text.replace(before, lines + before)
+    day = "value: 1\n    unit: h", "value: 24\n    unit: h"
+    assert day[0] in text
+    return loads(text.replace(*day), "contract.odcs.yaml")
+
+
+def test_rules_of_the_users_own_travel_with_a_kit(
+    tmp_path: Path, run: Callable[..., Ended]
+) -> None:
+    """Its tests find what ``validate`` finds; a query that cannot be run fails its own check."""
+    contract = with_own_rules()
+    write_kit(contract, tmp_path / "kit", devices=2, start=START)
+    query = "SELECT * REPLACE ('x' AS source, 65535::DOUBLE AS value) FROM clean LIMIT 9"
+    day = "telemetry/2026-11-02T0000/r000000"
+    republish(tmp_path / "kit", rewrite(query), day)
+    tested = run(tmp_path / "kit", "--target", "feed")
+    found = findings(judged(tmp_path / "kit" / "feed", tmp_path, contract))
+    assert tested.failed == found
+    own = {check for delivery, check in tested.failed if delivery == day}
+    wanted = {"rows", "power", "few", "no-column"}
+    assert own > {f"quality.{name}" for name in wanted}
+    assert "quality.known" not in own
+    assert "observed  65535.0" in tested.text
+
+
+def test_a_kit_carries_no_query_that_reads_a_file(tmp_path: Path) -> None:
+    """It would run where no worker is; nothing is written."""
+    text = with_own_rules().text.replace("FROM {table}", "FROM read_text(''/etc/hostname'')")
+    with pytest.raises(UsageError, match=r"no kit carries the rule quality\.power"):
+        write_kit(loads(text, "c"), tmp_path / "kit", start=START)
+    assert not (tmp_path / "kit").exists()

@@ -3,23 +3,43 @@
 Both sides use them: the producer before anything is sent, the consumer on what arrived.
 """
 
+from powerstage.checks.failing_rows import FailingRows
+from powerstage.checks.feed import (
+    FEED_FRESH,
+    PERIOD_LATE,
+    PERIOD_MISSING,
+    FeedFinding,
+    feed_check,
+    find_timeliness,
+    first_arrivals,
+)
 from powerstage.checks.files import FileFormat
+from powerstage.checks.hints import add_hints
 from powerstage.checks.plan import Plan, Window, compile_plan
 from powerstage.checks.result import Check, CheckResult, Report, Sample, fails, merge, passes
 from powerstage.checks.run import Checker, InputFile
 
 __all__ = [
+    "FEED_FRESH",
+    "PERIOD_LATE",
+    "PERIOD_MISSING",
     "Check",
     "CheckResult",
     "Checker",
+    "FailingRows",
+    "FeedFinding",
     "FileFormat",
     "InputFile",
     "Plan",
     "Report",
     "Sample",
     "Window",
+    "add_hints",
     "compile_plan",
     "fails",
+    "feed_check",
+    "find_timeliness",
+    "first_arrivals",
     "merge",
     "passes",
 ]

@@ -94,6 +94,7 @@ def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:
         curves.load: '"pair:load"',
         "expected": f"printf('%.{_DIGITS[unit]}f..%.{_DIGITS[unit]}f {unit}', {low}, {high})",
     }
+    predicate = f'"grid:position" IN (SELECT "grid:position" FROM ({pairs}) WHERE {is_off})'
     return ScanCheck(
         check=Check(
             id=f"{roles.value}.on_curve",
@@ -102,8 +103,7 @@ def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:
             " and the watts of its tolerance",
             severity=curves.rule.severity,
             at=contract.at(curves.rule),
-            sql='SELECT * FROM reading WHERE "grid:position" IN'
-            f' (SELECT "grid:position" FROM ({pairs}) WHERE {is_off})',
+            sql=f"SELECT * FROM reading WHERE {predicate}",
             counts="intervals of a device",
         ),
         count="CASE WHEN pairs = least(loads, powers) AND present = distinct_"
@@ -119,6 +119,8 @@ def _check(contract: Contract, curves: Curves, pairs: str) -> ScanCheck:
             shown=texts(shown),
             samples_max=SAMPLES_MAX,
         ),
+        predicate=predicate,
+        found=(roles.value, curves.load, "expected"),
     )
 
 

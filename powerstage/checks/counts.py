@@ -18,6 +18,9 @@ from powerstage.contract.model import Contract, Dataset
 from powerstage.engine import sql_file, sql_name, sql_text
 
 SAMPLES_MAX: Final = 5
+# What is sent of a text: the parent shows less, and says where it cuts.
+TEXT_CHARACTERS_MAX: Final = 300
+COMPLETE: Final = "grid.complete"
 
 # Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
 _BITS: Final = (
@@ -37,9 +40,12 @@ class ScanCheck:
     """A check whose failures the scan counts.
 
     ``count`` is SQL for ``[failed, total]`` in the scan, of the counts that ``broken_rows`` and
-    ``sums`` name. Where it gives null, the scan cannot tell, and ``recount`` is a query that does.
-    ``samples`` is SQL for up to five of those that fail: file, row (0 where there is none), and a
-    map of names to texts. ``share_max`` is how much of the total may fail.
+    ``sums`` name; a rule of the user's own adds the number that it is about. Where it gives null,
+    the scan cannot tell, and ``recount`` is a query that does. ``samples`` is SQL for up to five
+    of those that fail: file, row (0 where there is none), and a map of names to texts; none
+    where no row is at fault. ``share_max`` is how much of the total may fail. ``predicate`` is
+    SQL that is true for a row that fails; empty where no row does. ``found`` names those values
+    of a sample that show why it fails; the others say which reading it is.
     """
 
     check: Check
@@ -47,6 +53,8 @@ class ScanCheck:
     samples: str
     recount: str = ""
     share_max: float = 0.0
+    predicate: str = ""
+    found: tuple[str, ...] = ()
 
 
 def label(name: str) -> str:
@@ -105,6 +113,8 @@ def row_check(contract: Contract, dataset: Dataset, source: str, rule: RowRule) 
         count=f"[broken.{sql_name(rule.id)}, rows]",
         samples=f"SELECT {FILE}, {ROW}, {texts(shown)} FROM {source} WHERE {rule.predicate}"
         f" ORDER BY {FILE}, {ROW} LIMIT {SAMPLES_MAX}",
+        predicate=rule.predicate,
+        found=tuple(map(label, rule.values)),
     )
 
 
@@ -148,6 +158,8 @@ def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanC
         count="[present - distinct_, rows]",
         samples=f"SELECT min({FILE}), 0, map_concat({texts(shown)}, {also}) {doubled}"
         f" ORDER BY {columns} LIMIT {SAMPLES_MAX}",
+        predicate=f"{_tuple(unique)} IN (SELECT {_tuple(unique)} {doubled})",
+        found=("rows", "also in"),
     ), ScanCheck(
         check=Check(
             id="key.agrees",
@@ -161,6 +173,7 @@ def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanC
         recount=f"SELECT [count(*), (SELECT count(*) FROM (SELECT 1 {doubled}))] FROM ({differ})",
         samples=f'SELECT {FILE}, 0, "at:shown" FROM ({differ})'
         f" ORDER BY {columns} LIMIT {SAMPLES_MAX}",
+        found=tuple(others),
     )
 
 
@@ -172,7 +185,7 @@ def complete_check(contract: Contract) -> ScanCheck:
     )
     return ScanCheck(
         check=Check(
-            id="grid.complete",
+            id=COMPLETE,
             words="every device is read in every interval, for every measure",
             expected=f"{contract.completeness:.1%} of the readings",
             severity=rule.severity,
@@ -234,9 +247,8 @@ def _unique_columns(contract: Contract, dataset: Dataset) -> list[str]:
 
 def _distinct(names: list[str]) -> dict[str, str]:
     """Distinct keys, and keys present."""
-    key = names[0] if len(names) == 1 else f"({', '.join(names)})"
     return {
-        "distinct_": f"count(DISTINCT {key}) FILTER (WHERE {_known(names)})",
+        "distinct_": f"count(DISTINCT {_tuple(names)}) FILTER (WHERE {_known(names)})",
         "present": f"count(*) FILTER (WHERE {_known(names)})",
     }
 
@@ -248,11 +260,19 @@ def _differing(name: str) -> str:
     return f"CASE WHEN {least} <> {greatest} THEN {both} END"
 
 
+def _tuple(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
 def _known(names: list[str]) -> str:
     return " AND ".join(f"{name} IS NOT NULL" for name in names)
 
 
 def texts(values: dict[str, str]) -> str:
     """SQL for a map of names to the texts of these values."""
-    entries = (f"{sql_text(name)}: {value}::VARCHAR" for name, value in values.items())
+    # Cut here already: a megabyte in each of the rows that are sorted fills the memory.
+    entries = (
+        f"{sql_text(name)}: left({value}::VARCHAR, {TEXT_CHARACTERS_MAX})"
+        for name, value in values.items()
+    )
     return f"MAP {{{', '.join(entries)}}}"

@@ -45,7 +45,18 @@ _FORMS: Final = {
 _ADVICE: Final = re.compile(r"\n\s*(Possible |Stack Trace|file = |LINE [0-9]+: )")
 _LINE_CHARACTERS_MAX: Final = 200
 _KIND: Final = re.compile(r"^[A-Za-z ]*Error: ")
-_NO_STATE: Final = "CSV Parser state machine"
+# What DuckDB says of a file, and what it means to whoever wrote it.
+_CHANGED: Final = "its footer makes no sense: bytes of it were changed"
+_MEANINGS: Final = {
+    "CSV Parser state machine": "a quote is out of place, or its lines end in different ways",
+    "No magic bytes found": "it is cut off, or no Parquet file: its end is not that of one",
+    "too small to be a Parquet file": "it is too short for a Parquet file",
+    "Footer length error": "it is cut off or changed: its footer is longer than the file",
+    "TProtocolException": _CHANGED,
+    "don't know what type": _CHANGED,
+    "column chunk is missing": _CHANGED,
+    "ecompression failure": "its data cannot be unpacked: bytes of them were changed",
+}
 
 
 def reader(path: str, format_: FileFormat) -> str:
@@ -76,7 +87,8 @@ def parquet_reader(paths: Sequence[str]) -> str:
 def delivered_columns(columns: Sequence[Column], format_: FileFormat) -> str:
     """SQL for what is selected of a file's rows: their numbers, from 1, and the agreed columns.
 
-    A CSV's columns stand there twice: as values, and as the texts that they were.
+    In a CSV the header is row 1, and the columns stand there twice: as values, and as the texts
+    that they were.
     """
     if format_ == "parquet":
         kept = [
@@ -89,7 +101,7 @@ def delivered_columns(columns: Sequence[Column], format_: FileFormat) -> str:
         f" {sql_name(column.name)} AS {sql_name(RAW_PREFIX + column.name)}"
         for column in columns
     ]
-    return ", ".join([f"row_number() OVER () AS {ROW}", *cast])
+    return ", ".join([f"row_number() OVER () + 1 AS {ROW}", *cast])
 
 
 def _cast(name: str, type_: str) -> str:
@@ -135,9 +147,10 @@ def csv_header(path: str) -> list[str]:
 
 
 def complaint(error: Exception) -> str:
-    """What a reader said about a file, in one line: without its advice, long lines cut."""
+    """What a reader said about a file, in one line: in our words, or cut and without advice."""
     text = _KIND.sub("", _ADVICE.split(str(error), maxsplit=1)[0])
-    if _NO_STATE in text:
-        return "a quote is out of place, or its lines end in different ways"
+    for said, meaning in _MEANINGS.items():
+        if said in text:
+            return meaning
     lines = [line.strip()[:_LINE_CHARACTERS_MAX] for line in text.splitlines()]
     return "; ".join(filter(None, lines))

@@ -23,6 +23,7 @@ from powerstage.checks.counts import (
     sums,
 )
 from powerstage.checks.files import FileFormat, delivered_columns
+from powerstage.checks.quality import metric_checks, metric_rules, query_checks
 from powerstage.checks.references import device_table, reference_rules, site_rules
 from powerstage.checks.result import Check
 from powerstage.checks.rules import (
@@ -38,6 +39,8 @@ from powerstage.engine import sql_file, sql_name, sql_text
 
 # One bit each: 64 MiB of bitmap; DuckDB's own limit is 10**9.
 POSITIONS_MAX: Final = 2**29
+# Their names are sorted once, in 800 MB.
+DEVICES_MAX: Final = 5_000_000
 
 _NO_DEVICE: Final = 'SELECT NULL::VARCHAR AS "grid:name", NULL::BIGINT AS "grid:device" WHERE false'
 _SLOTS: Final = "(getvariable('window_end') - getvariable('window_start')) // {interval_us}"
@@ -51,7 +54,9 @@ class Plan:
     ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
     of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
     the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``, null
-    where it takes the check's ``recount``.
+    where it takes the check's ``recount``. ``queries`` are the contract's own: each runs by
+    itself, over the views ``inventory`` and ``telemetry`` in the contract's columns; ``views``
+    has what each selects.
     """
 
     dataset: DatasetName
@@ -67,6 +72,8 @@ class Plan:
     window: tuple[str, ...]
     prepare: tuple[str, ...]
     scan: str
+    queries: tuple[ScanCheck, ...]
+    views: dict[DatasetName, str]
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -80,7 +87,7 @@ class Plan:
             self.columns_check,
             self.types_check,
             self.rows_check.check,
-            *(counted.check for counted in self.scan_checks),
+            *(counted.check for counted in (*self.scan_checks, *self.queries)),
         )
 
 
@@ -133,6 +140,8 @@ def compile_plan(
     checks += key_checks(contract, columns, source)
     if on_grid:
         checks += [complete_check(contract), silent_check(contract)]
+    checks += metric_checks(contract, columns, source, format)
+    rules += metric_rules(columns, format)
     return Plan(
         dataset=dataset,
         format=format,
@@ -144,8 +153,22 @@ def compile_plan(
         window=times,
         prepare=prepare,
         scan=_scan(rules, checks, source, counted, whole),
+        queries=query_checks(contract, columns, with_inventory=with_inventory),
+        views=_views(contract, dataset),
         **_file_checks(contract, columns),
     )
+
+
+def _views(contract: Contract, dataset: DatasetName) -> dict[DatasetName, str]:
+    """What the views of a query select: of a snapshot, which may be a CSV, typed again."""
+    delivered = ", ".join(sql_name(column.name) for column in contract.dataset(dataset).columns)
+    if dataset == "inventory":
+        return {"inventory": delivered}
+    snapshot = ", ".join(
+        f"TRY_CAST({sql_name(column.name)} AS {column.type}) AS {sql_name(column.name)}"
+        for column in contract.inventory.columns
+    )
+    return {"inventory": snapshot, "telemetry": delivered}
 
 
 def _scan(

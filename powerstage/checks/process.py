@@ -20,13 +20,13 @@ SILENCE_SECONDS_MAX: Final = 60
 # Exit codes of the worker; the second: under a limit of the machine that is narrower than ours.
 DIED_OF_MEMORY: Final = 70
 DIED_OF_NARROW_LIMITS: Final = 71
-BREAKS_READER: Final = "reading it breaks the reader"
+BREAKS_READER: Final = "it breaks the reader"
 # Signals that come from people, from the system or from us, never from a file.
 _FROM_OUTSIDE: Final = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 # Those by which the worker's own limits end it.
 _OF_LIMITS: Final = {
-    signal.SIGXCPU: "reading it takes more CPU time than any honest file",
-    signal.SIGALRM: "reading it takes more time than any honest file",
+    signal.SIGXCPU: "it takes more CPU time than anything honest",
+    signal.SIGALRM: "it takes more time than anything honest",
 }
 
 
@@ -93,9 +93,9 @@ class Worker:
                 else "run it again; if it ends so again, report it",
             )
         if code >= 0:
-            return "reading it takes more memory than any honest file"
+            return "it takes more memory than anything honest"
         died_of = signal.Signals(-code)
-        return _OF_LIMITS.get(died_of, f"reading it kills the reader (signal {died_of.name})")
+        return _OF_LIMITS.get(died_of, f"it kills the reader (signal {died_of.name})")
 
     def kill(self) -> None:
         """End the process; who waits for its answer is told."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from powerstage.contract.model import Severity
+from powerstage.contract.model import DatasetName, Severity
 
 Outcome: TypeAlias = Literal["pass", "fail", "warn"]
 
@@ -27,7 +27,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One of the rows that failed: file and row (from 1; 0 where there is none), and values."""
+    """One of the rows that failed: its file, row and values.
+
+    ``row`` counts from 1, in a CSV the header too: there it is the line, where no value before
+    it has lines of its own. It is 0 where there is none.
+    """
 
     file: str
     row: int
@@ -43,7 +47,12 @@ class Sample:
 class CheckResult:
     """The outcome of one check: how many of how many failed, and up to five of them.
 
-    ``detail`` says more where counts and rows do not: what a reader complained of, say.
+    ``dataset`` is the one whose rows were looked at; empty where that is not what was looked at.
+    ``found`` names the values of samples that show why, beside those that say which reading it
+    is. ``detail`` says more where counts and rows do not: what a reader complained of, say.
+    ``observed`` is the number that a rule of the user's own is about. ``hints`` are guesses at
+    the cause, in words. ``script`` is SQL that anybody's DuckDB can run as it stands, to see
+    everything that failed; empty where no row can.
     """
 
     check: Check
@@ -52,6 +61,11 @@ class CheckResult:
     total: int = 0
     samples: tuple[Sample, ...] = ()
     detail: str = ""
+    observed: float | None = None
+    dataset: DatasetName | Literal[""] = ""
+    found: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +91,9 @@ class Report:
         return all(result.outcome != "fail" for result in self.results)
 
 
-def passes(check: Check, total: int = 0) -> CheckResult:
+def passes(check: Check, total: int = 0, *, observed: float | None = None) -> CheckResult:
     """The result of a check that found nothing."""
-    return CheckResult(check=check, outcome="pass", total=total)
+    return CheckResult(check=check, outcome="pass", total=total, observed=observed)
 
 
 def fails(
@@ -89,6 +103,7 @@ def fails(
     total: int = 1,
     samples: tuple[Sample, ...] = (),
     detail: str = "",
+    observed: float | None = None,
 ) -> CheckResult:
     """The result of a check that found something: ``fail`` or ``warn``, by its severity."""
     return CheckResult(
@@ -98,6 +113,7 @@ def fails(
         total=total,
         samples=samples,
         detail=detail,
+        observed=observed,
     )
 
 

@@ -1,15 +1,17 @@
 """The parent's side of the worker: hand it jobs, survive its death, turn answers into results."""
 
+import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from powerstage.checks.counts import SAMPLES_MAX
+from powerstage.checks.counts import SAMPLES_MAX, ScanCheck
+from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
-from powerstage.checks.plan import POSITIONS_MAX, Plan, Window
+from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
 from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
@@ -17,8 +19,11 @@ from powerstage.checks.result import (
     Report,
     Sample,
     fails,
+    merge,
     passes,
 )
+from powerstage.checks.script import explained
+from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
 
@@ -27,9 +32,10 @@ CPU_SECONDS_MAX: Final = 100
 CPU_SECONDS_PER_FILE_MAX: Final = 10
 # So much longer may a busy machine take.
 SLOWNESS_MAX: Final = 4
+# A query of a contract's own is worth no more.
+QUERY_CPU_SECONDS_MAX: Final = 60
 _DETAIL_CHARACTERS_MAX: Final = 1_000
 _VALUE_CHARACTERS_MAX: Final = 200
-_COUNT_MAX: Final = 2**62
 _TRIES: Final = 2
 
 
@@ -42,22 +48,28 @@ class InputFile:
         name: what people call it.
         rows: how many rows were promised; None where nobody did.
         window: what its name says it covers; None where it says nothing.
+        source: where people can open it: a path, or an ``s3://`` URL; None for ``path``.
     """
 
     path: Path
     name: str
     rows: int | None = None
     window: Window | None = None
+    source: str | None = None
 
 
 class Checker:
     """Runs plans over files in a limited worker process, which it starts when first needed.
 
     Use it as a context manager; it is cheap to keep and reuses its worker.
+
+    Args:
+        failing_rows: where to keep the rows that fail; None for nowhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failing_rows: FailingRows | None = None) -> None:
         self._worker: Worker | None = None
+        self._failing_rows = failing_rows
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +98,7 @@ class Checker:
         files: Sequence[InputFile],
         *,
         inventory: Sequence[tuple[Path, FileFormat]] = (),
+        inventory_sources: Sequence[str] = (),
         rows_max: int | None = None,
     ) -> Report:
         """The report on some files of one dataset.
@@ -94,6 +107,7 @@ class Checker:
             plan: the compiled checks.
             files: the files, all of the plan's format.
             inventory: for telemetry, the snapshot that it refers to, with its format.
+            inventory_sources: where people can open that snapshot; by itself, where it is.
             rows_max: believe no footer that claims more; None for one's own files.
 
         Raises:
@@ -115,9 +129,22 @@ class Checker:
                 ],
                 "rows_max": rows_max,
                 "positions_max": POSITIONS_MAX,
+                "devices_max": DEVICES_MAX,
                 **_limits(len(files) + len(inventory)),
             }
-            return self._judged(plan, job)
+            checks = plan.checks[: len(plan.checks) - len(plan.queries)]
+            report = self._judged(job, checks, plan.readable_check, len(files))
+            if len(report.results) == len(checks):
+                # Else the rows could not be looked at.
+                self._keep_failing_rows(plan, report, job)
+                report = merge(report, *(self._asked(job, query) for query in plan.queries))
+        sources = inventory_sources or [str(path) for path, _ in inventory]
+        return explained(
+            report,
+            plan,
+            [_file(file.source or str(file.path), file) for file in files],
+            [(source, format_) for source, (_, format_) in zip(sources, inventory, strict=True)],
+        )
 
     def write_database(
         self, database: Path, statements: Sequence[str], files: Sequence[Path]
@@ -127,9 +154,61 @@ class Checker:
         Raises:
             WorkerError: it could not be written.
         """
+        wal = f"{database}.wal"
+        self._write(database, statements, [*map(str, files), str(database), wal], str(database))
+
+    def write_failing_rows(self, failing_rows: FailingRows) -> None:
+        """Gather what was kept of the rows that fail, and put it in its place.
+
+        Raises:
+            WorkerError: it could not be written.
+        """
+        for path, (query, draft, parts) in failing_rows.drafts().items():
+            self._write(path, [copy(query, draft)], [*map(str, parts), str(draft)])
+        failing_rows.publish()
+
+    def _keep_failing_rows(self, plan: Plan, report: Report, job: dict[str, Any]) -> None:
+        part = self._failing_rows and self._failing_rows.part(plan, report, job)
+        if part:
+            paths = [file["path"] for file in (*job["files"], *job["inventory"])]
+            self._write(
+                part.paths[0],
+                part.statements,
+                [*paths, *map(str, part.paths)],
+                timezone=plan.timezone,
+            )
+
+    def _write(
+        self,
+        path: Path,
+        statements: Sequence[str],
+        paths: Sequence[str],
+        database: str = ":memory:",
+        timezone: str = "UTC",
+    ) -> None:
+        """Run statements in a worker that may read and write these paths."""
         job = {
-            "database": str(database),
+            "database": database,
             "statements": list(statements),
+            "paths": list(paths),
+            "timezone": timezone,
+            **_limits(len(paths)),
+        }
+        answer, cause, _ = self._answer(job)
+        if answer is None or "error" in answer:
+            self._drop()
+            raise WorkerError(
+                f"cannot write {path}", cause=str(answer["error"]) if answer else cause
+            )
+
+    def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
+        """Run statements that may read these files and no others: the rows of the last.
+
+        Raises:
+            WorkerError: they could not be run.
+        """
+        job = {
+            "rows_of": list(statements),
             "paths": [str(path) for path in files],
             **_limits(len(files)),
         }
@@ -137,23 +216,38 @@ class Checker:
         if answer is None or "error" in answer:
             self._drop()
             raise WorkerError(
-                f"cannot write {database}", cause=str(answer["error"]) if answer else cause
+                "cannot look at several periods at once",
+                cause=str(answer["error"]) if answer else cause,
+                fix="what was judged is recorded; if it ends so again, report it",
             )
+        rows: list[list[Any]] = answer["rows"]
+        return rows
 
-    def _judged(self, plan: Plan, job: dict[str, Any]) -> Report:
-        """What a worker found; where a fresh one dies of it, too, the file is to blame."""
+    def _asked(self, job: dict[str, Any], query: ScanCheck) -> Report:
+        """The outcome of a query of the contract's own, a job to itself: it spoils no other."""
+        limits = {
+            "cpu_seconds_max": QUERY_CPU_SECONDS_MAX,
+            "seconds_max": SLOWNESS_MAX * QUERY_CPU_SECONDS_MAX,
+        }
+        own = job | {"query": asdict(query)} | limits
+        return self._judged(own, (query.check,), query.check, 1)
+
+    def _judged(
+        self, job: dict[str, Any], checks: Sequence[Check], blamed: Check, total: int
+    ) -> Report:
+        """What a worker found; where a fresh one dies of it, too, a check that is to blame."""
         reason = ""
         for _ in range(_TRIES):
             answer, reason, is_final = self._answer(job)
             if answer is not None:
                 try:
-                    return _report(plan, answer)
+                    return _report(checks, answer)
                 except (LookupError, TypeError, ValueError, AttributeError):
                     self._drop()
                     reason = BREAKS_READER
             if is_final:
                 break
-        broken = fails(plan.readable_check, total=len(job["files"]), detail=_shown_detail(reason))
+        broken = fails(blamed, total=total, detail=_shown_detail(reason))
         return Report(results=(broken,), rows=0)
 
     def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str, bool]:
@@ -201,24 +295,25 @@ def _limits(files: int) -> dict[str, int]:
     return {"cpu_seconds_max": cpu_seconds_max, "seconds_max": SLOWNESS_MAX * cpu_seconds_max}
 
 
-def _report(plan: Plan, answer: dict[str, Any]) -> Report:
+def _report(checks: Sequence[Check], answer: dict[str, Any]) -> Report:
     """Only ids, counts and texts are taken from the worker: words and severities are ours.
 
     It may be in the hands of what it read: an answer of another form is a ``ValueError`` or the
     like, and so is one that lets something pass that was not looked at.
     """
     outcomes = {outcome["id"]: outcome for outcome in answer["outcomes"]}
-    results = [_result(check, outcomes[check.id]) for check in plan.checks if check.id in outcomes]
+    results = [_result(check, outcomes[check.id]) for check in checks if check.id in outcomes]
     report = Report(results=tuple(results), rows=_count(answer["rows"]))
-    if len(results) < len(plan.checks) and not report.findings:
+    if len(results) < len(checks) and not report.findings:
         raise ValueError("checks are missing, and none has failed")
     return report
 
 
 def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
     failed, total = _count(outcome["failed"]), _count(outcome["total"])
+    observed = _observed(outcome.get("observed"))
     if failed == 0:
-        return passes(check, total)
+        return passes(check, total, observed=observed)
     samples = tuple(
         Sample(
             file=_shown_value(sample["file"]),
@@ -235,7 +330,9 @@ def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
         failed=failed,
         total=total,
         samples=samples,
-        detail=_shown_detail(outcome.get("detail", "")),
+        detail=_shown_detail(outcome.get("detail", ""))
+        or ("" if observed is None else f"observed: {observed:.12g}"),
+        observed=observed,
     )
 
 
@@ -248,7 +345,15 @@ def _shown_value(value: object) -> str:
     return shown(str(value), _VALUE_CHARACTERS_MAX)
 
 
+def _observed(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"no number: {value!r}")
+    return float(value)
+
+
 def _count(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+    if not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
         raise ValueError(f"no count: {value!r}")
     return value

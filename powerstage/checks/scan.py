@@ -9,15 +9,14 @@ from typing import Any, Final, TypeAlias
 import duckdb
 
 from powerstage.checks import files
-from powerstage.checks.counts import SAMPLES_MAX
+from powerstage.checks.counts import SAMPLES_MAX, TEXT_CHARACTERS_MAX
 from powerstage.checks.rules import FILE, FILE_END, FILE_START
 from powerstage.engine import sql_text
 
-TEXT_CHARACTERS_MAX: Final = 200
 NAMES_MAX: Final = 20
 # What a reader raises about a file; none of these is a fault of the engine.
-_COMPLAINTS: Final = (duckdb.Error, ValueError)
-_ENGINE_FAULTS: Final = (
+COMPLAINTS: Final = (duckdb.Error, ValueError)
+ENGINE_FAULTS: Final = (
     duckdb.InternalException,
     duckdb.FatalException,
     duckdb.OutOfMemoryException,
@@ -31,35 +30,52 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     """The outcome of every check of the job's plan that could be run, and the rows seen."""
     plan = job["plan"]
     outcomes = _look_at_footers(connection, job)
-    if any(outcome["failed"] for outcome in outcomes):
+    if any(found["failed"] for found in outcomes):
         return {"outcomes": outcomes, "rows": 0}
     try:
-        connection.execute(f"CREATE TEMP VIEW delivered AS {_delivered(job)}")
+        for statement in views(job):
+            connection.execute(statement)
         if job["inventory"]:
-            connection.execute(f"CREATE TEMP VIEW inventory AS {_inventory(job)}")
+            ((devices,),) = connection.execute("SELECT count(*) FROM inventory").fetchall()
+            if devices > job["devices_max"]:
+                outcomes.append(_too_many(plan, f"{devices} devices"))
+                return {"outcomes": outcomes, "rows": 0}
         for statement in (*plan["window"], *plan["prepare"]):
             connection.execute(statement)
         outcomes += _scan(connection, job)
-    except _ENGINE_FAULTS:
+    except ENGINE_FAULTS:
         raise
-    except _COMPLAINTS as error:
+    except COMPLAINTS as error:
         return unreadable(job, error)
     rows_id = plan["rows_check"]["check"]["id"]
-    rows = next(outcome["total"] for outcome in outcomes if outcome["id"] == rows_id)
+    rows = next(found["total"] for found in outcomes if found["id"] == rows_id)
     return {"outcomes": outcomes, "rows": rows}
+
+
+def views(job: Job) -> list[str]:
+    """Statements that show the files."""
+    shown = [f"CREATE TEMP VIEW delivered AS {delivered(job)}"]
+    if job["inventory"]:
+        shown.append(f"CREATE TEMP VIEW inventory AS {inventory(job)}")
+    return shown
+
+
+def setup(job: Job) -> list[str]:
+    """Statements that show the files, and make what the scan needs."""
+    return [*views(job), *job["plan"]["window"], *job["plan"]["prepare"]]
 
 
 def unreadable(job: Job, error: Exception) -> dict[str, Any]:
     """The answer for files that no reader can make sense of."""
     name = job["files"][0]["name"] if len(job["files"]) == 1 else ""
-    outcome = _outcome(
+    broken = outcome(
         job["plan"]["readable_check"],
         failed=1,
         total=len(job["files"]),
         samples=[_sample(name, 0, {})] if name else [],
         detail=complaint(job, error),
     )
-    return {"outcomes": [outcome], "rows": 0}
+    return {"outcomes": [broken], "rows": 0}
 
 
 def complaint(job: Job, error: Exception) -> str:
@@ -83,9 +99,9 @@ def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Ou
         try:
             found = files.columns(connection, file["path"], plan["format"])
             _refuse_long(connection, file, job)
-        except _ENGINE_FAULTS:
+        except ENGINE_FAULTS:
             raise
-        except _COMPLAINTS as error:
+        except COMPLAINTS as error:
             broken.append(_sample(file["name"], 0, {}))
             complaints.append(complaint(job, error))
             continue
@@ -95,15 +111,15 @@ def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Ou
             types.append(_sample(file["name"], 0, wrong))
     total = len(job["files"])
     return [
-        _outcome(
+        outcome(
             plan["readable_check"],
             failed=len(broken),
             total=total,
             samples=broken,
             detail="; ".join(complaints[:SAMPLES_MAX]),
         ),
-        _outcome(plan["columns_check"], failed=len(columns), total=total, samples=columns),
-        _outcome(plan["types_check"], failed=len(types), total=total, samples=types),
+        outcome(plan["columns_check"], failed=len(columns), total=total, samples=columns),
+        outcome(plan["types_check"], failed=len(types), total=total, samples=types),
     ]
 
 
@@ -142,9 +158,7 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     plan = job["plan"]
     ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
     if positions is not None and positions > job["positions_max"]:
-        detail = f"{positions} readings are expected: more than can be judged at once"
-        # Always an error: nothing is accepted that was not looked at.
-        return [_outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)]
+        return [_too_many(plan, f"{positions} readings")]
     (counts,) = connection.execute(plan["scan"]).fetchall()
     # Every check of the scan but that of the grid counts rows; one is always there.
     promised = _count_promised(connection, job, rows=counts[0][1])
@@ -154,6 +168,12 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
             (plan["rows_check"], *plan["scan_checks"]), (promised, *counts), strict=True
         )
     ]
+
+
+def _too_many(plan: Job, what: str) -> Outcome:
+    """Always an error: nothing is accepted that was not looked at."""
+    detail = f"{what} are expected: more than can be judged at once"
+    return outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)
 
 
 def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: int) -> list[int]:
@@ -168,23 +188,25 @@ def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: in
 
 
 def _counted(
-    connection: duckdb.DuckDBPyConnection, scanned: Job, counted: list[int] | None
+    connection: duckdb.DuckDBPyConnection, scanned: Job, counted: list[Any] | None
 ) -> Outcome:
     if counted is None:
         ((counted,),) = connection.execute(scanned["recount"]).fetchall()
-    failed, total = counted
+    failed, total, *rest = counted
+    observed = rest[0] if rest else None
     if failed <= total * scanned["share_max"]:
-        return _outcome(scanned["check"], failed=0, total=total)
+        return outcome(scanned["check"], failed=0, total=total, observed=observed)
     try:
-        found = connection.execute(scanned["samples"]).fetchall()
+        found = connection.execute(scanned["samples"]).fetchall() if scanned["samples"] else []
     except duckdb.OutOfMemoryException:
         # The counts are known: what fails is not turned into what cannot be read.
         found = []
     samples = [_sample(*sample) for sample in found]
-    return _outcome(scanned["check"], failed=failed, total=total, samples=samples)
+    return outcome(scanned["check"], failed=failed, total=total, samples=samples, observed=observed)
 
 
-def _delivered(job: Job) -> str:
+def delivered(job: Job) -> str:
+    """SQL for the rows of the job's files."""
     plan = job["plan"]
     if plan["format"] == "parquet":
         # One reader for all: over several in a UNION, what looks at neighbours takes memory.
@@ -218,26 +240,30 @@ def _by_file(of: list[Job], values: list[str]) -> str:
     return f"CASE {files.PATH} {' '.join(cases)} END"
 
 
-def _inventory(job: Job) -> str:
+def inventory(job: Job) -> str:
+    """SQL for the rows of the snapshot that telemetry refers to."""
     return " UNION ALL BY NAME ".join(
         f"SELECT * FROM {files.reader(file['path'], file['format'])}" for file in job["inventory"]
     )
 
 
-def _outcome(
+def outcome(
     check: Job,
     *,
     failed: int,
     total: int,
     samples: Iterable[Job] = (),
     detail: str = "",
+    observed: float | None = None,
 ) -> Outcome:
+    """What came out of a check, as JSON types that fit an answer."""
     return {
         "id": check["id"],
         "failed": int(failed),
         "total": int(total),
         "samples": list(samples)[:SAMPLES_MAX],
         "detail": detail[: 5 * TEXT_CHARACTERS_MAX],
+        "observed": observed,
     }
 
 

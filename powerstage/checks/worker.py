@@ -13,11 +13,13 @@ from typing import IO, Any, Final
 
 import duckdb
 
-from powerstage.checks import scan
+from powerstage.checks import query, scan
 from powerstage.checks.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
-from powerstage.engine import connect, sql_text
+from powerstage.engine import connect_without_macros, sql_text
 
-MEMORY_BYTES_MAX: Final = 2 * 1024**3
+# Of address space, a quarter of which is taken before any file is read: the engine should meet its
+# own limit first, which does not depend on where its blocks happen to lie.
+MEMORY_BYTES_MAX: Final = 3 * 1024**3
 ENGINE_MEMORY: Final = "1GiB"
 ENGINE_DISK: Final = "4GiB"
 
@@ -45,10 +47,13 @@ def main() -> None:
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
     if "statements" in job:
         return _write_database(job)
+    run = query.run if "query" in job else scan.run
     try:
-        with connect(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+        with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
+            if "rows_of" in job:
+                return _read_rows(connection, job)
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
-            return scan.run(connection, job)
+            return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
@@ -56,10 +61,27 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         return {"engine_is_broken": scan.complaint(job, error)}
 
 
+def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> dict[str, Any]:
+    _lock(connection, job["paths"], "UTC")
+    try:
+        *statements, rows = job["rows_of"]
+        for statement in statements:
+            connection.execute(statement)
+        return {"rows": connection.execute(rows).fetchall()}
+    except duckdb.OutOfMemoryException:
+        raise
+    except (duckdb.InternalException, duckdb.FatalException) as error:
+        return {"engine_is_broken": str(error)}
+    except duckdb.Error as error:
+        return {"error": str(error)}
+
+
 def _write_database(job: dict[str, Any]) -> dict[str, Any]:
     try:
-        with duckdb.connect(job["database"]) as connection:
-            _lock(connection, [*job["paths"], job["database"], job["database"] + ".wal"], "UTC")
+        with connect_without_macros(
+            threads=2, memory_limit=ENGINE_MEMORY, database=job["database"]
+        ) as connection:
+            _lock(connection, job["paths"], job["timezone"])
             for statement in job["statements"]:
                 connection.execute(statement)
     except duckdb.Error as error:

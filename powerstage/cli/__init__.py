@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from importlib import import_module
+from importlib import import_module, resources
 from typing import Final, NoReturn
 
 import click
@@ -64,6 +64,14 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(powerstage.__version__, prog_name="powerstage")
+@click.option(
+    "--json-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, is_asked: _print_schema(ctx) if is_asked else None,
+    help="Show the JSON Schema of what --json prints, and exit.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(*, debug: bool) -> None:
     """Rehearse the exchange of data-center power telemetry between two companies.
@@ -74,6 +82,13 @@ def cli(*, debug: bool) -> None:
     4 nothing there to judge, 130 interrupted.
     """
     del debug
+
+
+def _print_schema(ctx: click.Context) -> NoReturn:
+    # Read without importing display: it knows the engine.
+    path = resources.files("powerstage").joinpath("display", "result.schema.json")
+    click.echo(path.read_text("utf-8"), nl=False)
+    ctx.exit()
 
 
 def main() -> NoReturn:

@@ -1,6 +1,7 @@
 """What commands share: options, the clock, the guard on writing, how a result leaves."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -92,6 +93,16 @@ def require_allowed(store: Store, yes_write_to: str | None) -> None:
             else "writing to a real bucket must be said twice",
             fix=f"say --yes-write-to {bucket}",
         )
+
+
+def program() -> str:
+    """How the user called us, to be called so again."""
+    called = sys.argv[0]
+    # What is found on PATH is called by its name alone.
+    if Path(called).name != "powerstage" or shutil.which("powerstage") == called:
+        return "powerstage"
+    here = Path(called).absolute()
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else called
 
 
 def leave(code: int, as_json: bool, document: dict[str, Any]) -> NoReturn:  # noqa: FBT001

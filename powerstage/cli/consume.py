@@ -71,7 +71,7 @@ def consume(
             on_judgement=lambda judgement: (
                 None
                 if judgement.report.ok and not judgement.report.findings
-                else show_judgement(terminal, judgement)
+                else show_judgement(terminal, judgement, feed)
             ),
         )
     show_consumed(terminal, consumed)
@@ -87,7 +87,7 @@ def status(feed: str, *, as_json: bool) -> None:
 
     Exit 1 if a consumer did not accept a delivery, or a period is missing.
     """
-    seen = feed_status(open_store(feed))
+    seen = feed_status(open_store(feed), clock=now)
     show_status(results(as_json), seen)
     refused = any(
         receipt.verdict != "accepted"

@@ -1,13 +1,15 @@
-"""``powerstage contract``: the agreement, checked, read and converted."""
+"""``powerstage contract``: the agreement, checked, read, compared and converted."""
 
 from pathlib import Path
 
 import click
 
 from powerstage.cli.common import json_option, leave, results
-from powerstage.contract import Contract, default, front_matter, lint, load
+from powerstage.contract import Contract, default, diff, front_matter, lint, load
 from powerstage.contract.load import DEFAULT_NAME, default_text, read_text
 from powerstage.display import document
+from powerstage.display.changes import show_changes
+from powerstage.display.document import changes_part
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
 from powerstage.errors import UsageError
 
@@ -16,7 +18,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path), required=False)
 
 @click.group()
 def contract() -> None:
-    """The agreement: check, read and convert it. Without FILE, the default contract."""
+    """The agreement: check, read, compare and convert it. Without FILE, the default contract."""
 
 
 @contract.command("lint")
@@ -51,6 +53,19 @@ def show(file: Path | None, *, as_json: bool, text: bool) -> None:
     if not as_json:
         _show(results(as_json), agreed)
     leave(0, as_json, document("contract show", 0, contract=_facts(agreed)))
+
+
+@contract.command("diff")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@json_option
+def diff_command(old: Path, new: Path, *, as_json: bool) -> None:
+    """Say what changed between two contracts, and whom it breaks. Exit 1 if anybody."""
+    before, after = load(old), load(new)
+    changes = diff(before, after)
+    show_changes(results(as_json), before, after, changes)
+    code = 1 if any(change.breaks for change in changes) else 0
+    leave(code, as_json, document("contract diff", code, **changes_part(before, after, changes)))
 
 
 @contract.command("import")

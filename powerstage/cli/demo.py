@@ -12,6 +12,7 @@ from powerstage.cli.common import (
     leave,
     load_contract,
     now,
+    program,
     require_allowed,
     results,
 )
@@ -159,8 +160,8 @@ def _show(terminal: Terminal, result: DemoResult, folder: Path) -> None:
     target = f"{folder / 'feed'}"
     if look:
         target += f"/commits/telemetry/{look.period:%Y-%m-%dT%H%M}/r000000.json"
-    terminal.line(("Look  ", BOLD), f"powerstage validate {target}")
-    terminal.line(("Then  ", BOLD), f"powerstage status {folder / 'feed'}")
+    terminal.line(("Look  ", BOLD), f"{program()} validate {target}")
+    terminal.line(("Then  ", BOLD), f"{program()} status {folder / 'feed'}")
 
 
 def _show_sums(terminal: Terminal, result: DemoResult) -> None:
@@ -172,6 +173,7 @@ def _show_sums(terminal: Terminal, result: DemoResult) -> None:
     for outcome, words in (
         ("let pass", "harmless, and let pass"),
         ("no check yet", "without a check yet: not counted"),
+        ("not shown", "that so little history does not show: not counted"),
         ("undetectable", "too small for any check: not counted"),
     ):
         if count := sum(fault.outcome == outcome for fault in result.outcomes):

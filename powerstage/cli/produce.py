@@ -173,7 +173,7 @@ def publish(
     terminal = results(as_json)
     with Checker() as checker:
         report = check_export(export, checker)
-    show_report(terminal, str(folder), report)
+    show_report(terminal, str(folder), report, str(folder))
     if not report.ok:
         terminal.line("")
         terminal.line(("nothing was sent", BAD), ": the export does not keep the contract")

@@ -8,11 +8,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, Self
 
-from powerstage.checks import Checker
+from powerstage.checks import Checker, FailingRows
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.contract import Contract, Slot
 from powerstage.engine import processors
-from powerstage.store import Get
+from powerstage.store import Store
 
 # A worker takes some tenths of a second to start: few deliveries are judged by one.
 _DELIVERIES_PER_WORKER: Final = 12
@@ -26,9 +26,10 @@ def judge_ahead(
     slots: Sequence[Slot],
     folder: Path,
     *,
-    store: Get,
+    store: Store,
     contract: Contract,
     inventory_of: Callable[[Slot], Inventory | None],
+    failing_rows: FailingRows | None = None,
 ) -> Generator[tuple[Slot, Judgement | None]]:
     """Judge deliveries side by side; yield them in order.
 
@@ -42,6 +43,7 @@ def judge_ahead(
         contract: the contract that was agreed.
         inventory_of: what is known of a pinned inventory; called side by side. Where it is
             None, so is the judgement: only the caller can judge that inventory first.
+        failing_rows: where to keep the rows that fail; None for nowhere.
 
     Raises:
         StoreUnavailableError, WorkerError: no verdict.
@@ -55,7 +57,8 @@ def judge_ahead(
 
     workers = min(processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
     ahead: deque[tuple[Slot, Path, Future[Judgement | None]]] = deque()
-    with _Judges(store, contract, known_inventory, workers) as judges:
+    checkers = [Checker(failing_rows) for _ in range(workers)]
+    with _Judges(store, contract, known_inventory, checkers) as judges:
         for number, slot in enumerate(slots):
             place = folder / str(number)
             ahead.append((slot, place, judges.start(slot, place)))
@@ -77,17 +80,19 @@ class _Judges:
 
     def __init__(
         self,
-        store: Get,
+        store: Store,
         contract: Contract,
         inventory_of: Callable[[Slot], Inventory],
-        workers: int,
+        checkers: Sequence[Checker],
     ) -> None:
         self._store, self._contract, self._inventory_of = store, contract, inventory_of
-        self._checkers = [Checker() for _ in range(workers)]
+        self._checkers = checkers
         self._free: SimpleQueue[Checker] = SimpleQueue()
         for checker in self._checkers:
             self._free.put(checker)
-        self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="powerstage-judge")
+        self._pool = ThreadPoolExecutor(
+            max(1, len(checkers)), thread_name_prefix="powerstage-judge"
+        )
 
     def __enter__(self) -> Self:
         return self

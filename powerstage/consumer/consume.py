@@ -1,7 +1,7 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import Final
 
 import powerstage
-from powerstage.checks import Checker, CheckResult
+from powerstage.checks import (
+    Check,
+    Checker,
+    CheckResult,
+    FailingRows,
+    FeedFinding,
+    find_timeliness,
+    first_arrivals,
+)
 from powerstage.consumer.ahead import judge_ahead
+from powerstage.consumer.findings import find_values
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
@@ -29,6 +38,7 @@ from powerstage.contract import (
 from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import COMMITS, JUDGEMENT_MAX, check_name
 from powerstage.contract.receipt import CHECKS_MAX, utc_text
+from powerstage.contract.safe_text import shown
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ConflictError,
@@ -40,6 +50,24 @@ from powerstage.errors import (
 from powerstage.store import Store, create, read
 
 DEFAULT_CONSUMER: Final = "consumer"
+# Checks of a feed as a whole: no delivery is blamed for what they find.
+PERIOD_MISSING: Final = Check(
+    id="period.missing",
+    words="no period is missing",
+    expected="a delivery for each period between the first and the last",
+    severity="error",
+    at="the feed",
+    counts="periods",
+)
+COMMIT_KEY: Final = Check(
+    id="commit.key",
+    words="nothing but commits stands under commits/",
+    expected="keys of the agreed layout",
+    severity="error",
+    at="the feed",
+    counts="keys",
+)
+FEED_CHECKS: Final = (PERIOD_MISSING, COMMIT_KEY)
 _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
 
@@ -52,7 +80,8 @@ class Consumed:
     ``known_refused`` those of them that were not accepted.
     ``gaps`` are periods missing between the first and the last that were delivered, and
     ``strays`` keys under ``commits/`` that are none of the layout: findings about the feed,
-    no part of any verdict.
+    no part of any verdict. So are ``feed_findings``: what the clock and several periods show;
+    none where only some deliveries were to be judged.
     """
 
     contract: Contract
@@ -61,28 +90,37 @@ class Consumed:
     known_refused: int
     gaps: tuple[Gap, ...]
     strays: tuple[str, ...]
+    feed_findings: tuple[FeedFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """What stands in a feed: the slots that have a commit, inventory first, and stray keys."""
+    """What stands in a feed: the slots that have a commit, inventory first, and stray keys.
+
+    ``arrivals`` are the times at which the periods of telemetry were written.
+    """
 
     slots: tuple[Slot, ...]
     strays: tuple[str, ...]
+    arrivals: Mapping[datetime, datetime]
 
 
 def discover(store: Store) -> Discovered:
     """Every delivery of a feed, by its commit: a whole listing, never a watermark."""
-    slots, strays = [], []
+    written, strays = [], []
     for info in store.list(COMMITS):
         try:
             key = parse_key(info.key)
         except RecordError:
-            strays.append(info.key)
+            strays.append(shown(info.key, _WORDS_MAX))
             continue
         if isinstance(key, CommitKey):
-            slots.append(key.slot)
-    return Discovered(slots=tuple(sorted(slots)), strays=tuple(strays))
+            written.append((key.slot, info.modified_at))
+    return Discovered(
+        slots=tuple(sorted(slot for slot, _ in written)),
+        strays=tuple(strays),
+        arrivals=first_arrivals(written),
+    )
 
 
 def consume(
@@ -92,8 +130,9 @@ def consume(
     clock: Callable[[], datetime],
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
-    only: Sequence[Slot] | None = None,
+    only: Collection[Slot] | None = None,
     send_receipts: bool = True,
+    failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Consumed:
     """Judge what a feed holds and the lake's ledger does not.
@@ -107,6 +146,7 @@ def consume(
             the lake has pinned, or at first use the feed's own.
         only: judge no other deliveries than these (and the inventory that they refer to).
         send_receipts: False leaves them in the ledger.
+        failing_rows: where to keep the rows that fail; None for nowhere.
         on_judgement: called after each verdict is recorded.
 
     Raises:
@@ -124,7 +164,7 @@ def consume(
             f"there is no delivery in {store.url}",
             fix="check the URL; a feed has an object under commits/ for each delivery",
         )
-    with lake.at_work() as incoming, Checker() as checker:
+    with lake.at_work() as incoming, Checker(failing_rows) as checker:
         _claim(lake, store, name)
         agreed = _agree(store, lake, contract)
         run = _Run(
@@ -135,6 +175,7 @@ def consume(
             name=name,
             clock=clock,
             incoming=incoming,
+            failing_rows=failing_rows,
         )
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
@@ -149,14 +190,15 @@ def consume(
             if send_receipts:
                 run.send_receipts()
         lake.write_views(checker)
-    telemetry = [slot.period for slot in found.slots if slot.dataset == "telemetry"]
+        findings = run.feed_findings(found) if only is None else ()
     return Consumed(
         contract=agreed,
         judgements=tuple(judgements),
         known=len(known),
         known_refused=sum(entry.verdict != "accepted" for entry in before),
-        gaps=find_gaps(telemetry, agreed.delivery_interval),
+        gaps=find_gaps(found.arrivals, agreed.delivery_interval),
         strays=found.strays,
+        feed_findings=findings,
     )
 
 
@@ -195,6 +237,7 @@ class _Run:
     name: str
     clock: Callable[[], datetime]
     incoming: Path
+    failing_rows: FailingRows | None
 
     def __post_init__(self) -> None:
         self._early: list[Judgement] = []
@@ -221,6 +264,7 @@ class _Run:
             store=self.store,
             contract=self.contract,
             inventory_of=self._inventories.get,
+            failing_rows=self.failing_rows,
         )
         with closing(ahead) as judged:
             for slot, judgement in judged:
@@ -229,6 +273,13 @@ class _Run:
                 else:
                     self._record(judgement)
                     yield judgement
+
+    def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
+        """What the clock, and what was accepted so far, show of the feed as a whole."""
+        return (
+            *find_timeliness(self.contract, found.arrivals, self.clock()),
+            *find_values(self.lake, self.checker, self.contract),
+        )
 
     def send_receipts(self) -> None:
         """Empty the outbox."""
@@ -347,11 +398,6 @@ def _receipt_check(finding: CheckResult) -> ReceiptCheck:
         id=finding.check.id,
         outcome="warn" if finding.outcome == "warn" else "fail",
         rows=finding.failed,
-        words=_one_line(words),
-        sample=tuple(_one_line(str(sample)) for sample in finding.samples),
+        words=shown(words, _WORDS_MAX),
+        sample=tuple(shown(str(sample), _WORDS_MAX) for sample in finding.samples),
     )
-
-
-def _one_line(text: str) -> str:
-    printable = text[:_WORDS_MAX].encode("utf-8", "replace").decode("utf-8")
-    return "".join(max(character, " ") for character in printable)

@@ -17,18 +17,19 @@ from powerstage.checks import (
     Report,
     Sample,
     Window,
+    add_hints,
     compile_plan,
     fails,
     merge,
     passes,
 )
 from powerstage.consumer.fetch import fetch, read_commit
-from powerstage.contract import Commit, Contract, DataFile, Slot, Verdict
+from powerstage.contract import Commit, Contract, DataFile, DataKey, Slot, Verdict
 from powerstage.contract.calendar import is_period
 from powerstage.contract.commit import FILE_ROWS_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import ObjectNotFoundError, RecordError
-from powerstage.store import Get
+from powerstage.store import Store
 
 
 def _check(id_: str, words: str, expected: str) -> Check:
@@ -111,7 +112,7 @@ class Judge:
 
     def __init__(
         self,
-        store: Get,
+        store: Store,
         contract: Contract,
         checker: Checker,
         inventory_of: Callable[[Slot], Inventory | None],
@@ -231,12 +232,28 @@ class Judge:
             start=commit.slot.period, end=commit.slot.period + self._contract.delivery_interval
         )
         plan = compile_plan(self._contract, commit.slot.dataset, window=window)
-        return self._checker.check(
+        feed = self._store.url
+        report = self._checker.check(
             plan,
-            [InputFile(path=path, name=file.key, rows=file.rows) for file, path in files],
+            [
+                InputFile(path=path, name=file.key, rows=file.rows, source=f"{feed}/{file.key}")
+                for file, path in files
+            ],
             inventory=[(path, "parquet") for path in (inventory.files if inventory else ())],
+            inventory_sources=[f"{feed}/{key}" for key in _inventory_keys(commit, inventory)],
             rows_max=FILE_ROWS_MAX,
         )
+        return add_hints(report, self._contract, window)
+
+
+def _inventory_keys(commit: Commit, inventory: Inventory | None) -> list[str]:
+    """Where the accepted files of the inventory stand in the feed."""
+    if commit.inventory is None or inventory is None:
+        return []
+    date = commit.inventory.slot.period.date()
+    return [
+        str(DataKey(dataset="inventory", date=date, sha256=path.stem)) for path in inventory.files
+    ]
 
 
 def _inventory_result(commit: Commit, inventory: Inventory | None) -> CheckResult:

@@ -142,7 +142,7 @@ class Lake:
         draft.unlink(missing_ok=True)
         files = [*self._files("telemetry"), *self._files("inventory")]
         statements = [
-            f"CREATE VIEW {name} AS {self._query(contract, name)}"
+            f"CREATE VIEW {name} AS {files_query(contract, name, self._files(name))}"
             for name in ("telemetry", "inventory")
         ]
         checker.write_database(draft, statements, files)
@@ -157,24 +157,7 @@ class Lake:
             )
         if self._connection is None:
             self._connection = connect()
-        return self._connection.sql(self._query(contract, dataset))
-
-    def _query(self, contract: Contract, dataset: DatasetName) -> str:
-        columns = contract.dataset(dataset).columns
-        names = ", ".join(
-            f"{sql_name(column.name)}::{column.type} AS {sql_name(column.name)}"
-            for column in columns
-        )
-        empty = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns)
-        files = self._files(dataset)
-        if not files:
-            return f"SELECT {empty} WHERE false"
-        paths = ", ".join(sql_text(str(path)) for path in files)
-        # Files of an earlier contract may lack a column of this one: there it is null.
-        return (
-            f"SELECT {names} FROM (SELECT {empty} WHERE false UNION ALL BY NAME"
-            f" FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false))"
-        )
+        return self._connection.sql(files_query(contract, dataset, self._files(dataset)))
 
     def _files(self, dataset: DatasetName) -> Sequence[Path]:
         exposed = self.ledger.exposed(dataset)
@@ -202,3 +185,20 @@ class Lake:
         for folder in self.folder.glob(".incoming-*"):
             if folder != except_for:
                 shutil.rmtree(folder)
+
+
+def files_query(contract: Contract, dataset: DatasetName, files: Sequence[Path]) -> str:
+    """SQL for the rows of accepted files, with the columns of a contract."""
+    columns = contract.dataset(dataset).columns
+    names = ", ".join(
+        f"{sql_name(column.name)}::{column.type} AS {sql_name(column.name)}" for column in columns
+    )
+    empty = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns)
+    if not files:
+        return f"SELECT {empty} WHERE false"
+    paths = ", ".join(sql_text(str(path)) for path in files)
+    # Files of an earlier contract may lack a column of this one: there it is null.
+    return (
+        f"SELECT {names} FROM (SELECT {empty} WHERE false UNION ALL BY NAME"
+        f" FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false))"
+    )

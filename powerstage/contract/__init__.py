@@ -3,7 +3,9 @@
 No I/O but the reading of a contract file, and no engine.
 """
 
+from powerstage.contract.change import Change
 from powerstage.contract.commit import Commit, ContractPin, DataFile, InventoryPin
+from powerstage.contract.diff import diff
 from powerstage.contract.layout import (
     CommitKey,
     ContractKey,
@@ -20,6 +22,7 @@ from powerstage.contract.model import Column, Contract, Dataset, Measure, Roles,
 from powerstage.contract.receipt import Receipt, ReceiptCheck, Verdict
 
 __all__ = [
+    "Change",
     "Column",
     "Commit",
     "CommitKey",
@@ -40,6 +43,7 @@ __all__ = [
     "Slot",
     "Verdict",
     "default",
+    "diff",
     "lint",
     "load",
     "loads",

@@ -6,6 +6,19 @@ from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["error", "warning"]
 DatasetName: TypeAlias = Literal["inventory", "telemetry"]
+Metric: TypeAlias = Literal[
+    "nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount", "sql"
+]
+Comparator: TypeAlias = Literal[
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +48,38 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRule:
+    """A rule of the user's own: a number of the data, and what it must be.
+
+    ``metric`` is one of ODCS, or ``sql``: the number is what ``query`` gives. ``unit`` is
+    ``rows`` or ``percent``; of a query it informs. ``column`` is None where the rule is one of
+    the whole dataset. ``columns`` are those whose values may not stand twice, ``values`` the
+    missing or the valid ones.
+    """
+
+    id: str
+    words: str
+    metric: Metric
+    column: str | None
+    columns: tuple[str, ...]
+    values: tuple[str | float, ...]
+    pattern: str | None
+    query: str
+    unit: str
+    comparator: Comparator
+    bounds: tuple[float, ...]
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """One of the two datasets: its columns in order, and the columns of its key."""
+    """One of the two datasets: its columns in order, the columns of its key, its own rules."""
 
     name: DatasetName
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     rule: Rule
+    quality: tuple[QualityRule, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of this name; ``KeyError`` where there is none."""
@@ -141,7 +179,8 @@ class Contract:
 
     ``text`` is the file to the byte and ``sha256`` its digest: the name by which a
     consumer pins it. ``path`` is what complaints call the file. ``timezone`` is the
-    zone of time stamps that state none. A rule that nobody agreed on is None.
+    zone of time stamps that state none. ``places`` are the lines of terms that are no rules.
+    A rule that nobody agreed on is None.
     """
 
     name: str
@@ -167,6 +206,8 @@ class Contract:
     lateness: timedelta
     retention: timedelta
     export: ExportFiles
+    key_layout: str
+    places: tuple[tuple[str, int], ...]
     path: str
     text: str
     sha256: str
@@ -185,3 +226,7 @@ class Contract:
     def at(self, rule: Rule) -> str:
         """The place of a rule, as ``file:line``."""
         return f"{self.path}:{rule.line}"
+
+    def line(self, term: str) -> int | None:
+        """The line of a term that is no rule; None where the file does not have it."""
+        return dict(self.places).get(term)

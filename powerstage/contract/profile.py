@@ -3,6 +3,7 @@
 ``docs/contract.md`` is the profile in words.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,7 +19,8 @@ from powerstage.contract.profile_rules import (
     read_rules,
 )
 from powerstage.contract.profile_schema import read_dataset, read_reference
-from powerstage.contract.yaml_tree import Mapping, Reader, Tree
+from powerstage.contract.quality import read_quality
+from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 from powerstage.errors import RecordError
 
 # Keys of ODCS that inform people and that no rule of ours depends on.
@@ -91,6 +93,8 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         lateness=terms.get("latency", timedelta()),
         retention=terms.get("retention", timedelta(days=1)),
         export=_export(reader, top.get("servers")),
+        key_layout=LAYOUT,
+        places=_places(top, custom),
         path=reader.path,
         text=text,
         sha256=sha256,
@@ -109,12 +113,13 @@ def _schema(
         dataset, mapping = read
         if dataset.name in datasets:
             reader.complain(item.line, f"the dataset {dataset.name!r} stands twice")
-        datasets[dataset.name] = read
-        quality = mapping.values.get("quality")
+        items = reader.items(mapping.values.get("quality"), "quality")
+        quality = read_quality(reader, mapping, items, dataset)
+        datasets[dataset.name] = replace(dataset, quality=quality), mapping
         if dataset.name == "telemetry":
-            rules = read_rules(reader, quality, mapping.line)
+            rules = read_rules(reader, items, mapping.line)
         else:
-            inventory_rules = read_inventory_rules(reader, quality, dataset)
+            inventory_rules = read_inventory_rules(reader, items, dataset)
     for name in ("inventory", "telemetry"):
         if name not in datasets and tree is not None:
             reader.complain(tree.line, f"schema lacks the dataset {name!r}")
@@ -219,6 +224,22 @@ def _export(reader: Reader, tree: Tree | None) -> ExportFiles:
     return ExportFiles(
         devices=paths.get("export-inventory", ""), data=paths.get("export-telemetry", "")
     )
+
+
+def _places(top: dict[str, Tree], custom: dict[str, Tree]) -> tuple[tuple[str, int], ...]:
+    """The lines of what is one of many, by its name, and of what stands alone."""
+    places = {name: tree.line for name, tree in (top | custom).items()}
+    sites = custom.get("sites")
+    for tree, key in (
+        (top.get("slaProperties"), "property"),
+        (top.get("servers"), "server"),
+        (sites.values.get("sites") if isinstance(sites, Mapping) else None, "code"),
+    ):
+        for item in tree.values if isinstance(tree, Items) else ():
+            name = item.values.get(key) if isinstance(item, Mapping) else None
+            if isinstance(name, Scalar):
+                places[f"{key} {name.value}"] = item.line
+    return tuple(places.items())
 
 
 def is_export_path(path: str) -> bool:

@@ -1,5 +1,6 @@
 """The part of the profile about rules: ``quality`` of the two datasets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -16,6 +17,7 @@ from powerstage.contract.model import (
 )
 from powerstage.contract.profile_curves import read_curves
 from powerstage.contract.profile_schema import read_severity
+from powerstage.contract.quality import kind_of
 from powerstage.contract.yaml_tree import Items, Mapping, Reader, Scalar, Tree
 
 # The keys that a rule must have, and those that it may have.
@@ -66,9 +68,9 @@ class InventoryRules:
     service: Service | None = None
 
 
-def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
-    """The rules under ``quality``; None, after complaints, where one is missing."""
-    found = _found(reader, tree, _TELEMETRY)
+def read_rules(reader: Reader, items: Sequence[Tree], line: int) -> Rules | None:
+    """The rules for us under ``quality``; None, after complaints, where one is missing."""
+    found = _found(reader, items, _TELEMETRY)
     missing = [name for name in _NEEDED if name not in found]
     if missing:
         reader.complain(line, f"quality of telemetry lacks the rules: {', '.join(missing)}")
@@ -88,9 +90,11 @@ def read_rules(reader: Reader, tree: Tree | None, line: int) -> Rules | None:
     )
 
 
-def read_inventory_rules(reader: Reader, tree: Tree | None, inventory: Dataset) -> InventoryRules:
+def read_inventory_rules(
+    reader: Reader, items: Sequence[Tree], inventory: Dataset
+) -> InventoryRules:
     """The rules under ``quality`` of the inventory, of which none is needed."""
-    found = _found(reader, tree, _INVENTORY)
+    found = _found(reader, items, _INVENTORY)
     service = None
     if "service" in found:
         rule, values = found["service"]
@@ -145,12 +149,12 @@ def _check_roles(reader: Reader, roles: Roles, columns: dict[str, Column]) -> No
 
 
 def _found(
-    reader: Reader, tree: Tree | None, known: _Keys
+    reader: Reader, items: Sequence[Tree], known: _Keys
 ) -> dict[str, tuple[Rule, dict[str, Tree]]]:
     """Each rule of a list by its name: its place, and what it says."""
     found: dict[str, tuple[Rule, dict[str, Tree]]] = {}
-    for item in reader.items(tree, "quality"):
-        read = _rule(reader, item, known)
+    for item in items:
+        read = _rule(reader, item, known) if kind_of(item) == "custom" else None
         if read is None:
             continue
         name, rule, values = read
@@ -167,10 +171,6 @@ def _rule(reader: Reader, tree: Tree, known: _Keys) -> tuple[str, Rule, dict[str
         required="type engine implementation",
         optional="name description severity id dimension businessImpact tags",
     ).values
-    kind = entry.get("type")
-    if isinstance(kind, Scalar) and kind.value != "custom":
-        reader.complain(tree.line, f"rules of type {kind.value!r} are not checked: use 'custom'")
-        return None
     reader.choice(entry.get("engine"), "engine", ("powerstage",))
     implementation = entry.get("implementation")
     if not isinstance(implementation, Mapping):

@@ -112,8 +112,8 @@ def _column(reader: Reader, tree: Tree) -> tuple[Column, int | None]:
         tree,
         "a column",
         required="name logicalType physicalType",
-        optional="required primaryKey primaryKeyPosition logicalTypeOptions enum relationships "
-        + _INFORMATIONAL,
+        optional="required primaryKey primaryKeyPosition logicalTypeOptions enum relationships"
+        " quality " + _INFORMATIONAL,
     ).values
     logical = reader.choice(entry.get("logicalType"), "logicalType", tuple(_TYPES))
     physical = reader.choice(entry.get("physicalType"), "physicalType", _TYPES[logical])
@@ -131,7 +131,7 @@ def _column(reader: Reader, tree: Tree) -> tuple[Column, int | None]:
         name=_name(reader, entry.get("name")),
         type=_DUCKDB_TYPES.get(physical, physical),
         required=reader.flag(entry.get("required"), "required"),
-        pattern=_pattern(reader, options.get("pattern")),
+        pattern=read_pattern(reader, options.get("pattern")),
         allowed=_allowed(reader, entry.get("enum"), logical),
         minimum=minimum,
         maximum=maximum,
@@ -182,7 +182,8 @@ def _allowed(reader: Reader, tree: Tree | None, logical: str) -> tuple[str, ...]
     return tuple(values)
 
 
-def _pattern(reader: Reader, tree: Tree | None) -> str | None:
+def read_pattern(reader: Reader, tree: Tree | None) -> str | None:
+    """A regular expression that RE2 reads, anchored at both ends."""
     if tree is None:
         return None
     pattern = reader.text(tree, "pattern")

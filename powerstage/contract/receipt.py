@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from powerstage.contract.layout import JUDGEMENT_MAX, Slot, check_name, parse_slot
-from powerstage.contract.strict_json import Fields, dump, load
+from powerstage.contract.safe_text import shown
+from powerstage.contract.strict_json import TEXT_CHARACTERS_MAX, Fields, dump, load
 from powerstage.errors import RecordError
 
 RECEIPT_SPEC: Final = "powerstage-receipt/1"
@@ -109,12 +110,16 @@ def _receipt_check(fields: Fields) -> ReceiptCheck:
     if outcome not in {"fail", "warn"}:
         raise RecordError(f"not an outcome of a check: {outcome!r}")
     return ReceiptCheck(
-        id=fields.text("id"),
+        id=_shown(fields.text("id")),
         outcome="fail" if outcome == "fail" else "warn",
         rows=fields.integer("rows", COUNT_MAX),
-        words=fields.text("words"),
-        sample=fields.texts("sample"),
+        words=_shown(fields.text("words")),
+        sample=tuple(_shown(text) for text in fields.texts("sample")),
     )
+
+
+def _shown(text: str) -> str:
+    return shown(text, TEXT_CHARACTERS_MAX)
 
 
 def _verdict(text: str) -> Verdict:

@@ -1,11 +1,13 @@
-"""The same results as JSON types: one versioned document a command."""
+"""The same results as JSON types: one versioned document a command, as result.schema.json says."""
 
 from typing import Any, Final
 
-from powerstage.checks import CheckResult, Report
+from powerstage.checks import CheckResult, FeedFinding, Report
 from powerstage.consumer import Consumed, Judgement
-from powerstage.contract import Contract, period_text
+from powerstage.contract import Change, Contract, period_text
 from powerstage.contract.calendar import Gap
+from powerstage.contract.change import KINDS
+from powerstage.contract.receipt import utc_text
 from powerstage.producer import FeedStatus, Published
 
 SCHEMA: Final = "powerstage.result/1"
@@ -25,6 +27,27 @@ def document(command: str, exit_code: int, **parts: object) -> dict[str, Any]:
 def contract_part(contract: Contract) -> dict[str, Any]:
     """Which contract it was."""
     return {"name": contract.name, "version": contract.version, "sha256": contract.sha256}
+
+
+def changes_part(old: Contract, new: Contract, changes: tuple[Change, ...]) -> dict[str, Any]:
+    """What changed between two contracts."""
+    return {
+        "old": contract_part(old),
+        "new": contract_part(new),
+        "changes": [
+            {
+                "kind": change.kind,
+                "breaks": list(change.breaks),
+                "subject": change.subject,
+                "words": change.words,
+                "why": KINDS[change.kind].why,
+                "hint": change.hint,
+                "old_line": change.old_line,
+                "new_line": change.new_line,
+            }
+            for change in changes
+        ],
+    }
 
 
 def report_part(report: Report) -> dict[str, Any]:
@@ -55,6 +78,7 @@ def consumed_part(consumed: Consumed) -> dict[str, Any]:
         "known_refused": consumed.known_refused,
         "missing": gaps_part(consumed.gaps),
         "strays": list(consumed.strays),
+        "feed_findings": feed_findings_part(consumed.feed_findings),
     }
 
 
@@ -106,6 +130,7 @@ def status_part(status: FeedStatus) -> dict[str, Any]:
             for delivery in status.deliveries
         ],
         "missing": None if status.gaps is None else gaps_part(status.gaps),
+        "feed_findings": feed_findings_part(status.feed_findings),
     }
 
 
@@ -117,11 +142,30 @@ def gaps_part(gaps: tuple[Gap, ...]) -> list[dict[str, Any]]:
     ]
 
 
+def feed_findings_part(findings: tuple[FeedFinding, ...]) -> list[dict[str, Any]]:
+    """What several periods, or the clock, show of a feed."""
+    return [
+        {
+            "id": finding.check.id,
+            "words": finding.check.words,
+            "expected": finding.check.expected,
+            "severity": finding.check.severity,
+            "device": finding.device,
+            "measure": finding.measure,
+            "start": utc_text(finding.start),
+            "end": utc_text(finding.end),
+            "numbers": dict(finding.numbers),
+        }
+        for finding in findings
+    ]
+
+
 def _check(result: CheckResult) -> dict[str, Any]:
     check = result.check
     return {
         "id": check.id,
         "words": check.words,
+        "dataset": result.dataset,
         "outcome": result.outcome,
         "failed": result.failed,
         "total": result.total,
@@ -129,7 +173,11 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "expected": check.expected,
         "at": check.at,
         "detail": result.detail,
+        "observed": result.observed,
+        "found": list(result.found),
+        "hints": list(result.hints),
         "sql": check.sql,
+        "script": result.script,
         "sample": [
             {"file": sample.file, "row": sample.row, "values": dict(sample.values)}
             for sample in result.samples

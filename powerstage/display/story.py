@@ -1,7 +1,7 @@
 """The demo and the producer's view, for people."""
 
 from powerstage.contract import Receipt, period_text
-from powerstage.display.report import show_gaps
+from powerstage.display.report import show_feed_findings, show_gaps
 from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
 from powerstage.producer import FeedStatus, Published
 
@@ -41,6 +41,7 @@ def show_status(terminal: Terminal, status: FeedStatus) -> None:
             if receipt.verdict != "accepted":
                 _show_receipt(terminal, receipt)
     show_gaps(terminal, status.gaps or ())
+    show_feed_findings(terminal, status.feed_findings)
 
 
 def _show_receipt(terminal: Terminal, receipt: Receipt) -> None:

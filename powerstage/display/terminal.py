@@ -40,6 +40,17 @@ class Terminal:
                 file=self._stream, markup=False, highlight=False, emoji=False, soft_wrap=True
             )
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether a person looks on, and no program."""
+        return self._console is not None
+
+    def fits(self, headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> bool:
+        """Whether a table is no wider than the terminal; a pipe has no width."""
+        if self._console is None:
+            return True
+        return sum(_widths(headers, rows)) + 2 * len(headers) <= self._console.width
+
     def line(self, *spans: Span) -> None:
         """Write a line of texts, some with a style."""
         parts = [(span, "") if isinstance(span, str) else span for span in spans]
@@ -52,9 +63,8 @@ class Terminal:
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> None:
         """Write a table; each column as wide as its widest cell is shown."""
-        cells = [[_text(cell) for cell in row] for row in [list(headers), *rows]]
-        widths = [max(_width(row[index]) for row in cells) for index in range(len(headers))]
-        self.line("  ", (_padded(cells[0], widths), BOLD))
+        widths = _widths(headers, rows)
+        self.line("  ", (_padded([safe(header) for header in headers], widths), BOLD))
         self.line("  ", ("─" * (sum(widths) + 2 * (len(widths) - 1)), DIM))
         for row in rows:
             spans: list[Span] = ["  "]
@@ -63,6 +73,11 @@ class Terminal:
                 gap = " " * (widths[index] - _width(text) + 2) if index < len(row) - 1 else ""
                 spans += [cell if isinstance(cell, tuple) else text, gap]
             self.line(*spans)
+
+
+def _widths(headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> list[int]:
+    cells = [[_text(cell) for cell in row] for row in [list(headers), *rows]]
+    return [max(_width(row[index]) for row in cells) for index in range(len(headers))]
 
 
 def _text(cell: Span) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from powerstage.checks import Check, compile_plan
 from powerstage.consumer import judge
+from powerstage.consumer.findings import VALUE_CHECKS
 from powerstage.contract import Contract
 from powerstage.contract.model import Severity
 from powerstage.faults.delivery_kinds import (
@@ -19,20 +20,24 @@ from powerstage.faults.delivery_kinds import (
 from powerstage.faults.fault import Fault
 from powerstage.faults.file_kinds import COLUMN_KINDS, FILE_KINDS
 from powerstage.faults.harmless_kinds import HARMLESS_KINDS
+from powerstage.faults.null_kinds import ENDLESS_KINDS, MALFORMED_KINDS, NULL_KINDS
 from powerstage.faults.parts import columns, listed_columns
 from powerstage.faults.row_kinds import KEY_KINDS, ROW_KINDS, TIMING_KINDS
 from powerstage.faults.value_kinds import VALUE_KINDS
 
 _KINDS: Final = (
     *VALUE_KINDS,
+    *NULL_KINDS,
     *ROW_KINDS,
     *KEY_KINDS,
     *TIMING_KINDS,
+    *ENDLESS_KINDS,
     *COLUMN_KINDS,
     *FILE_KINDS,
     *COMMIT_KINDS,
     *WIRE_KINDS,
     *FLEET_KINDS,
+    *MALFORMED_KINDS,
     *HARMLESS_KINDS,
 )
 _LINE_CHARACTERS: Final = 76
@@ -72,7 +77,7 @@ def checks_of_today(contract: Contract) -> Mapping[str, Severity]:
     severities: dict[str, Severity] = dict.fromkeys(_OF_THE_TRANSFER, "error")
     for plan in (compile_plan(contract, "inventory"), compile_plan(contract, "telemetry")):
         severities |= {check.id: check.severity for check in plan.checks}
-    return severities
+    return severities | {check.id: check.severity for check in VALUE_CHECKS}
 
 
 def _kinds(contract: Contract) -> list[tuple[Fault, str]]:
@@ -93,7 +98,8 @@ def _kinds(contract: Contract) -> list[tuple[Fault, str]]:
             or_check=Template(kind.or_check).substitute(names),
             has_check=check in severities,
         )
-        warns = severities.get(check) == "warning"
+        # A finding about the feed only warns, whatever it is: no delivery is to blame.
+        warns = fault.verdict is not None and severities.get(check) == "warning"
         kinds.append((fault, f"it only warns: {check}" if warns else ""))
     return kinds
 

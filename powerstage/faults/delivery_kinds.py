@@ -9,15 +9,20 @@ from powerstage.faults.fault import (
     Fault,
     Nothing,
     Record,
+    Restate,
     Target,
     Wire,
 )
 from powerstage.faults.parts import (
     needs_all,
+    needs_column,
     needs_pattern,
 )
 
 PERIOD_MISSING: Final = "period.missing"
+LOWER_BY_A_HUNDREDTH: Final = Change(
+    does="replace", columns=(("value", "greatest($minimum, round($value * 0.99, 3))"),)
+)
 
 
 def _commit(name: str, words: str, magnitude: str, check: str, edit: edits.CommitEdit) -> Fault:
@@ -113,6 +118,24 @@ COMMIT_KINDS: Final = (
         "an identity where none may be",
         "commit.readable",
         edits.supersedes_nothing,
+    ),
+    Fault(
+        name="off_calendar",
+        level="commit",
+        words="a delivery of a period that is none of those agreed",
+        magnitude="a minute later",
+        check="period.agreed",
+        effects=(Record(edit=edits.minute_later, moved=edits.MINUTE),),
+    ),
+    Fault(
+        name="wrong_revision",
+        level="commit",
+        words="a second revision that supersedes another delivery than the first",
+        magnitude="an identity that none has; the values of a site, a hundredth lower",
+        check="commit.chain",
+        target=Target(devices="site"),
+        effects=(Restate(change=LOWER_BY_A_HUNDREDTH, breaks_chain=True),),
+        unless=(needs_column("site", "column for a site"),),
     ),
     _commit(
         "misfiled_commit",

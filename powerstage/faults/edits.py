@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from powerstage.contract import Commit, DataFile, InventoryPin
 from powerstage.contract.layout import data_key
 from powerstage.engine import connect, sql_text
+
+MINUTE: Final = timedelta(minutes=1)
 
 CommitEdit: TypeAlias = Callable[[Commit, timedelta], bytes]
 
@@ -66,7 +68,7 @@ def another_object(commit: Commit, _interval: timedelta) -> bytes:
     """Each file under a digest that no object has."""
 
     def renamed(file: DataFile) -> DataFile:
-        sha256 = _another(file.sha256)
+        sha256 = another(file.sha256)
         return replace(file, sha256=sha256, key=str(data_key(commit.slot, sha256)))
 
     return _with_files(commit, renamed)
@@ -91,7 +93,7 @@ def half_record(commit: Commit, _interval: timedelta) -> bytes:
 
 def another_contract(commit: Commit, _interval: timedelta) -> bytes:
     """The contract's name and version, with the digest of another text."""
-    pin = replace(commit.contract, sha256=_another(commit.contract.sha256))
+    pin = replace(commit.contract, sha256=another(commit.contract.sha256))
     return replace(commit, contract=pin).to_json()
 
 
@@ -105,12 +107,17 @@ def undelivered_inventory(commit: Commit, _interval: timedelta) -> bytes:
 def another_inventory(commit: Commit, _interval: timedelta) -> bytes:
     """The inventory's slot, with another identity."""
     pin = _pin(commit)
-    return replace(commit, inventory=replace(pin, identity=_another(pin.identity))).to_json()
+    return replace(commit, inventory=replace(pin, identity=another(pin.identity))).to_json()
 
 
 def supersedes_nothing(commit: Commit, _interval: timedelta) -> bytes:
     """A first revision that names one before it."""
-    return replace(commit, supersedes=_another(commit.identity)).to_json()
+    return replace(commit, supersedes=another(commit.identity)).to_json()
+
+
+def minute_later(commit: Commit, _interval: timedelta) -> bytes:
+    """The delivery of a period that starts a minute later."""
+    return replace(commit, slot=replace(commit.slot, period=commit.slot.period + MINUTE)).to_json()
 
 
 def period_later(commit: Commit, interval: timedelta) -> bytes:
@@ -130,5 +137,6 @@ def _pin(commit: Commit) -> InventoryPin:
     return commit.inventory
 
 
-def _another(digest: str) -> str:
+def another(digest: str) -> str:
+    """A digest of nothing that there is."""
     return hashlib.sha256(digest.encode()).hexdigest()

@@ -71,9 +71,10 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is written in the place of a commit."""
+    """What is written in the place of a commit; ``moved`` so much after its period."""
 
     edit: Callable[[Commit, timedelta], bytes]
+    moved: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +90,13 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restate:
-    """A second revision follows at once, in which the change was made."""
+    """A second revision follows at once, in which the change was made.
+
+    With ``breaks_chain`` it supersedes another than the first.
+    """
 
     change: Change
+    breaks_chain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

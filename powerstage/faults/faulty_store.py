@@ -14,6 +14,7 @@ from powerstage.contract.layout import data_key
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import ConflictError, RecordError
 from powerstage.faults.changes import changed_readings
+from powerstage.faults.edits import another
 from powerstage.faults.fault import Effect, Nothing, Record, Restate, Wire
 from powerstage.faults.plan import PlannedFault
 from powerstage.faults.rewrite import rewrite
@@ -72,6 +73,8 @@ class FaultyStore:
         effect = self._effect(named.slot.period)
         if isinstance(effect, Record):
             body = effect.edit(Commit.from_json(body), self._contract.delivery_interval)
+            moved = replace(named.slot, period=named.slot.period + effect.moved)
+            key = str(CommitKey(slot=moved))
         is_new = self._store.put_if_absent(key, body)
         if restated := self._restated.get(named.slot.period):
             self._commit_restated(Commit.from_json(body), restated)
@@ -150,10 +153,12 @@ class FaultyStore:
             self._store.put(key, path)
 
     def _commit_restated(self, first: Commit, file: DataFile) -> None:
+        effect = self._effect(first.slot.period)
+        is_broken = isinstance(effect, Restate) and effect.breaks_chain
         second = replace(
             first,
             slot=replace(first.slot, revision=1),
-            supersedes=first.identity,
+            supersedes=another(first.identity) if is_broken else first.identity,
             files=(file,),
             reason="values corrected",
         )

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from powerstage.faults.delivery_kinds import LOWER_BY_A_HUNDREDTH
 from powerstage.faults.fault import Change, Effect, Fault, Level, Restate, Target, Whole
 from powerstage.faults.parts import (
     needs_column,
@@ -84,14 +85,7 @@ HARMLESS_KINDS: Final = (
         verdict="accepted",
         evidence="harmless",
         target=Target(devices="site"),
-        effects=(
-            Restate(
-                change=Change(
-                    does="replace",
-                    columns=(("value", "greatest($minimum, round($value * 0.99, 3))"),),
-                )
-            ),
-        ),
+        effects=(Restate(change=LOWER_BY_A_HUNDREDTH),),
         unless=(needs_column("site", "column for a site"),),
     ),
     Fault(

@@ -37,8 +37,10 @@ def columns(contract: Contract) -> dict[str, Column]:
         if column.type == "VARCHAR" and column.name not in names.values()
     ]
     described = {column.name for column in contract.inventory.columns}
+    listed = [column for column in texts if column.name in described]
     others = {
-        "model": next((column for column in texts if column.name in described), None),
+        "model": next(iter(listed), None),
+        "product": next(iter(listed[1:]), None),
         "source": next((column for column in texts if column.allowed), None),
     }
     return parts | {part: column for part, column in others.items() if column}
@@ -48,6 +50,12 @@ def listed_columns(contract: Contract) -> dict[str, Column]:
     """The columns of the inventory by their part."""
     known = {column.name: column for column in contract.inventory.columns}
     parts = {"device": contract.inventory_device, "site": contract.inventory_site}
+    texts = (
+        column.name
+        for column in contract.inventory.columns
+        if column.type == "VARCHAR" and column.name not in parts.values()
+    )
+    parts |= dict(zip(("model", "product"), texts, strict=False))
     return {part: known[name] for part, name in parts.items()}
 
 
@@ -101,10 +109,39 @@ def needs_double(contract: Contract) -> str:
     return "" if type_ == "DOUBLE" else f"its values are {type_}"
 
 
-def needs_value(contract: Contract) -> str:
-    """For a value that is not there."""
-    required = columns(contract)["value"].required
-    return "" if required else "it allows a reading without a value"
+def needs_required(part: str) -> Callable[[Contract], str]:
+    """For what is not there."""
+
+    def reason(contract: Contract) -> str:
+        column = columns(contract).get(part)
+        return "" if column is None or column.required else f"{column.name} may be null under it"
+
+    return reason
+
+
+def needs_enum(part: str) -> Callable[[Contract], str]:
+    """For a text that is none of those that are agreed."""
+
+    def reason(contract: Contract) -> str:
+        column = columns(contract)[part]
+        return "" if column.allowed else f"it lists no values of {column.name}"
+
+    return reason
+
+
+def needs_listed(part: str) -> Callable[[Contract], str]:
+    """For a text of the inventory with a space and a question mark at its end."""
+
+    def reason(contract: Contract) -> str:
+        column = listed_columns(contract).get(part)
+        if column is None or not column.pattern:
+            return f"it says nothing of the form of a {part}"
+        examples = ("P04654-B21", *(site.code for site in contract.sites))
+        if any(re.fullmatch(column.pattern, f"{example} ?") for example in examples):
+            return f"it lets a {part} end with a space and a question mark"
+        return ""
+
+    return reason
 
 
 def needs_pattern(contract: Contract) -> str:

@@ -19,7 +19,7 @@ from powerstage.faults.changes import (
     create_plan,
 )
 from powerstage.faults.clean import Clean, clean_data
-from powerstage.faults.fault import Change, Effect, Fault, Nothing, Restate, Whole
+from powerstage.faults.fault import Change, Effect, Fault, Nothing, Record, Restate, Whole
 from powerstage.faults.periods import clock_change, lay_out
 from powerstage.faults.targets import Targets
 from powerstage.producer import Source
@@ -112,7 +112,13 @@ class PlannedFault:
         """Whether a delivery is hit."""
         if slot.dataset == "inventory":
             return self.fault.inventory is not None and slot.period in self.periods
-        return slot.period in self.periods
+        return any(
+            slot.period in {period, period + _moved(self.effect(period))} for period in self.periods
+        )
+
+
+def _moved(effect: Effect) -> timedelta:
+    return effect.moved if isinstance(effect, Record) else timedelta()
 
 
 def plan_faults(source: Source, names: Sequence[str], *, seed: int) -> tuple[PlannedFault, ...]:

@@ -10,7 +10,7 @@ from powerstage.faults.parts import (
     needs_double,
     needs_load,
     needs_power,
-    needs_value,
+    needs_required,
     outside,
     utilisation,
 )
@@ -38,7 +38,7 @@ VALUE_KINDS: Final = (
         source="telegraf #9575",
         target=_READING,
         effects=_value("NULL"),
-        unless=(needs_value,),
+        unless=(needs_required("value"),),
     ),
     Fault(
         name="nan_value",

@@ -16,7 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from powerstage.checks import Checker, FileFormat, InputFile, Report, Window, compile_plan, merge
+from powerstage.checks import (
+    Checker,
+    FileFormat,
+    InputFile,
+    Report,
+    Window,
+    add_hints,
+    compile_plan,
+    merge,
+)
 from powerstage.checks.files import reader
 from powerstage.checks.rules import microseconds, start_us
 from powerstage.contract import Contract, default, front_matter, loads
@@ -125,7 +134,7 @@ def check_export(export: Export, checker: Checker) -> Report:
         [_input(path, contract) for path in export.telemetry],
         inventory=[(export.inventory, export.inventory_format)] if usable else [],
     )
-    return merge(inventory, telemetry)
+    return add_hints(merge(inventory, telemetry), contract)
 
 
 def named_window(path: Path, interval: timedelta) -> Window | None:

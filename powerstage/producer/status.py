@@ -1,8 +1,11 @@
 """What the producer sees of a feed: its deliveries, the verdicts on them, what is missing."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from powerstage.checks import FeedFinding, find_timeliness, first_arrivals
 from powerstage.contract import (
     Commit,
     CommitKey,
@@ -15,7 +18,7 @@ from powerstage.contract import (
     parse_key,
 )
 from powerstage.contract.calendar import Gap, find_gaps
-from powerstage.contract.layout import COMMITS, RECEIPTS
+from powerstage.contract.layout import COMMITS, RECEIPTS, Key
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ContractError,
@@ -39,13 +42,15 @@ class FeedStatus:
     """A feed as its producer sees it.
 
     ``gaps`` are periods missing between the first and the last delivered; None where the feed
-    carries no contract that can be read and says how long a period is.
+    carries no contract that can be read and says how long a period is. ``feed_findings`` are
+    what the clock shows: missing and late periods, a feed that has stopped.
     """
 
     feed: str
     deliveries: tuple[DeliveryStatus, ...]
     consumers: tuple[str, ...]
     gaps: tuple[Gap, ...] | None
+    feed_findings: tuple[FeedFinding, ...] = ()
 
     def verdicts(self, consumer: str) -> Counter[str]:
         """How many deliveries a consumer gave each verdict; ``waiting`` is none yet."""
@@ -56,20 +61,27 @@ class FeedStatus:
         return counts
 
 
-def status(store: Store) -> FeedStatus:
+def status(store: Store, *, clock: Callable[[], datetime]) -> FeedStatus:
     """Read a feed's commits and receipts.
+
+    Args:
+        store: the feed.
+        clock: the time, to which a feed may be late.
 
     Raises:
         NothingToJudgeError: there is no delivery.
     """
-    slots = sorted(key.slot for key in _keys(store, COMMITS) if isinstance(key, CommitKey))
+    written = [
+        (key.slot, moment) for key, moment in _keys(store, COMMITS) if isinstance(key, CommitKey)
+    ]
+    slots = sorted(slot for slot, _ in written)
     if not slots:
         raise NothingToJudgeError(
             f"there is no delivery in {store.url}",
             fix="check the URL; a feed has an object under commits/ for each delivery",
         )
     latest: dict[tuple[Slot, str], ReceiptKey] = {}
-    for key in _keys(store, RECEIPTS):
+    for key, _ in _keys(store, RECEIPTS):
         # Listed in order: a higher judgement replaces a lower one.
         if isinstance(key, ReceiptKey):
             latest[key.slot, key.consumer] = key
@@ -77,21 +89,24 @@ def status(store: Store) -> FeedStatus:
     for key in latest.values():
         if receipt := _receipt(store, key):
             receipts[key.slot].append(receipt)
+    contract, arrivals = _contract(store, slots), first_arrivals(written)
     return FeedStatus(
         feed=store.url,
         deliveries=tuple(
             DeliveryStatus(slot=slot, receipts=tuple(receipts[slot])) for slot in slots
         ),
         consumers=tuple(sorted({consumer for _, consumer in latest})),
-        gaps=_gaps(store, slots),
+        gaps=find_gaps(arrivals, contract.delivery_interval) if contract else None,
+        feed_findings=find_timeliness(contract, arrivals, clock()) if contract else (),
     )
 
 
-def _keys(store: Store, prefix: str) -> "list[object]":
-    keys: list[object] = []
+def _keys(store: Store, prefix: str) -> list[tuple[Key, datetime]]:
+    """What is listed, and when it was written."""
+    keys: list[tuple[Key, datetime]] = []
     for info in store.list(prefix):
         try:
-            keys.append(parse_key(info.key))
+            keys.append((parse_key(info.key), info.modified_at))
         except RecordError:
             continue
     return keys
@@ -107,18 +122,14 @@ def _receipt(store: Store, key: ReceiptKey) -> Receipt | None:
     return receipt if named == key else None
 
 
-def _gaps(store: Store, slots: list[Slot]) -> tuple[Gap, ...] | None:
+def _contract(store: Store, slots: list[Slot]) -> Contract | None:
+    """The feed's copy of the contract that its last telemetry follows; None if none can be read."""
     telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
-    contract = _contract(store, telemetry[-1]) if telemetry else None
-    if contract is None:
+    if not telemetry:
         return None
-    return find_gaps([slot.period for slot in telemetry], contract.delivery_interval)
-
-
-def _contract(store: Store, slot: Slot) -> Contract | None:
-    """The feed's copy of the contract that a delivery follows; None where there is none to read."""
+    commit = str(CommitKey(slot=telemetry[-1]))
     try:
-        pin = Commit.from_json(read(store, str(CommitKey(slot=slot)), RECORD_BYTES_MAX)).contract
+        pin = Commit.from_json(read(store, commit, RECORD_BYTES_MAX)).contract
         key = str(ContractKey(name=pin.name, version=pin.version))
         return loads(read(store, key, RECORD_BYTES_MAX).decode("utf-8"), key)
     except (RecordError, ContractError, ObjectNotFoundError, UnicodeDecodeError):

@@ -152,14 +152,21 @@ def powerstage_validate(
 
     What it returns says ``ok``. If that is false and the test fails, its report shows the rows.
     """
+    from powerstage.errors import PowerstageError
     from powerstage.pytest_plugin.reports import now
-    from powerstage.pytest_plugin.text import validated_words
+    from powerstage.pytest_plugin.text import error_words, validated_words
     from powerstage.validate import validate
 
     def run(target: str | Path, *, inventory: Path | None = None) -> "Validated":
-        validated = validate(
-            str(target), clock=now, contract=_contract(pytestconfig), inventory=inventory
-        )
+        try:
+            validated = validate(
+                str(target), clock=now, contract=_contract(pytestconfig), inventory=inventory
+            )
+        except PowerstageError as error:
+            # pytest shows notes: the message alone does not say what to do.
+            for line in error_words(error).splitlines()[1:]:
+                error.add_note(line)
+            raise
         if not validated.ok:
             request.node.add_report_section("call", ROOT, validated_words(validated))
         return validated

@@ -12,10 +12,10 @@ import pytest
 
 from powerstage.checks import FileFormat, compile_plan
 from powerstage.consumer import DELIVERY_CHECKS, discover, feed_contract
+from powerstage.consumer.consume import FEED_CHECKS
 from powerstage.contract import Contract, default, load
 from powerstage.contract.model import DatasetName
 from powerstage.errors import EnvironmentFailedError, NothingToJudgeError, UsageError
-from powerstage.pytest_plugin.reports import FEED_CHECKS
 from powerstage.pytest_plugin.text import error_words
 from powerstage.store import open_store
 from powerstage.validate import file_format, find_export, split_delivery

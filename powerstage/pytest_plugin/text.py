@@ -5,7 +5,7 @@ from textwrap import dedent
 
 from powerstage.checks import CheckResult
 from powerstage.display import Terminal
-from powerstage.display.report import show_finding, show_gaps, show_report
+from powerstage.display.report import show_finding, show_gaps
 from powerstage.errors import PowerstageError
 from powerstage.validate import Validated
 
@@ -25,7 +25,9 @@ def validated_words(validated: Validated) -> str:
     terminal = Terminal(stream)
     for name, report in validated.reports:
         if report.findings:
-            show_report(terminal, name, report)
+            terminal.line(name)
+            for finding in report.findings:
+                show_finding(terminal, finding)
     if validated.consumed is not None and validated.slot is None:
         show_gaps(terminal, validated.consumed.gaps)
         for stray in validated.consumed.strays:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from powerstage.checks import FeedFinding
 from powerstage.consumer import Consumed, Judgement, Lake, consume
 from powerstage.contract import Contract, Slot
 from powerstage.errors import UsageError
@@ -46,8 +47,11 @@ DEFAULT_FAULTS: Final = (
 START: Final = datetime(2026, 11, 2, tzinfo=UTC)
 _OURS: Final = {"feed", "lake", "truth.json"}
 # caught: as promised. let pass: harmless, and nobody was blamed. missed: neither. The others
-# say nothing about the consumer: no check can see the fault, or none does yet.
-Outcome: TypeAlias = Literal["caught", "let pass", "missed", "no check yet", "undetectable"]
+# say nothing about the consumer: no check can see the fault, none does yet, or the few periods
+# of a demo do not show what only history can.
+Outcome: TypeAlias = Literal[
+    "caught", "let pass", "missed", "no check yet", "undetectable", "not shown"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +232,12 @@ def _compare(
         if gap.periods > 1 or gap.first not in spoilt
     ]
     blamed += [f"{key} was called a stray" for key in consumed.strays]
+    blamed += [
+        f"{finding.device}, {finding.start:%Y-%m-%dT%H:%MZ}: {finding.check.id}"
+        for finding in consumed.feed_findings
+        if finding.device is not None
+        and not any(_is_about(finding, planned, consumed.contract) for planned in plan)
+    ]
     judged = {judgement.slot for judgement in clean}
     blamed += [
         f"{item.slot} was never judged"
@@ -253,13 +263,22 @@ def _outcome(planned: PlannedFault, consumed: Consumed) -> FaultOutcome:
     }
     verdicts = ", ".join(dict.fromkeys(judgement.verdict for judgement in judgements))
     came_of_it = verdicts or "not judged"
+    seen = {
+        finding.check.id: finding.check.words
+        for finding in consumed.feed_findings
+        if _is_about(finding, planned, consumed.contract)
+    }
     outcome: Outcome = "missed"
     if fault.evidence == "harmless":
-        outcome = "let pass" if verdicts == "accepted" and not words else "missed"
+        outcome = "let pass" if verdicts == "accepted" and not words | seen else "missed"
     elif fault.evidence == "undetectable":
         outcome = "undetectable"
     elif not fault.has_check:
         outcome = "no check yet"
+    elif fault.evidence == "needs history":
+        outcome = "caught" if fault.check in seen else "not shown"
+        came_of_it = "reported" if seen else came_of_it
+        words |= seen
     elif fault.check == PERIOD_MISSING:
         is_seen = any(gap.first <= planned.period <= gap.last for gap in consumed.gaps)
         words = {fault.check: "no period is missing"} if is_seen else {}
@@ -275,6 +294,14 @@ def _outcome(planned: PlannedFault, consumed: Consumed) -> FaultOutcome:
         caught_by=words.get(fault.check, ", ".join(words)),
         came_of_it=came_of_it,
     )
+
+
+def _is_about(finding: FeedFinding, planned: PlannedFault, contract: Contract) -> bool:
+    """Whether a finding is about readings that a fault was put into."""
+    end = planned.periods[-1] + contract.delivery_interval
+    is_then = finding.start < end and finding.end > planned.period
+    is_of_all = not planned.devices and planned.fault.evidence != "harmless"
+    return is_then and (is_of_all or finding.device in planned.devices)
 
 
 def _catching(planned: PlannedFault, judgements: Sequence[Judgement]) -> Judgement | None:

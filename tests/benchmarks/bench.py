@@ -4,21 +4,28 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import duckdb
 
 from powerstage.engine import processors
-from tests.benchmarks import synthesis
+from tests.benchmarks import findings, peer_faults, synthesis, validation
 
 RUNS = 11
 HELP_GOAL_MS = 150
 
 
 def main() -> None:
-    """Print the tables named as arguments, or all."""
-    parts = {"start": start, "synthesis": synthesis_part}
-    names = sys.argv[1:] or list(parts)
+    """Print the tables named as arguments, or all; ``--smoke`` for a quick run of them."""
+    smoke = "--smoke" in sys.argv
+    parts: dict[str, Callable[[], Iterator[str]]] = {
+        "start": start,
+        "synthesis": synthesis_part,
+        "findings": findings_part,
+        "validation": lambda: validation.table(smoke=smoke),
+        "faults": lambda: peer_faults.table(smoke=smoke),
+    }
+    names = [name for name in sys.argv[1:] if name != "--smoke"] or list(parts)
     if unknown := set(names) - set(parts):
         sys.exit(f"no such part: {', '.join(unknown)}; choose from {', '.join(parts)}")
     for name in names:
@@ -49,6 +56,17 @@ def synthesis_part() -> Iterator[str]:
     )
     yield from synthesis.table()
     yield f"\n{synthesis.memory()}"
+
+
+def findings_part() -> Iterator[str]:
+    """Which share of faults findings about the feed show, and how many are false."""
+    yield (
+        f"A fault in each of {findings.SPOILT} devices over {findings.DAYS} days, at the magnitude"
+        " of the catalogue; an hour is delivered at a time.\n"
+    )
+    yield from findings.recall()
+    yield ""
+    yield from findings.false_alarms()
 
 
 def cpu_ms(command: Sequence[str]) -> float:

@@ -146,3 +146,34 @@ def test_a_wrong_front_matter_is_named_by_its_line(
     done = powerstage("contract", "import", readme)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{readme}:{line}: " in done.stderr
+
+
+def test_diff_names_whom_a_change_breaks(powerstage: Run, tmp_path: Path) -> None:
+    """A line each on a pipe, with the place in both files; the exit code is 1."""
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(TEXT, encoding="utf-8")
+    text = TEXT.replace("maximum: 2000", "maximum: 1500").replace(
+        "version: 1.0.0", "version: 2.0.0"
+    )
+    new.write_text(text, encoding="utf-8")
+    done = powerstage("contract", "diff", old, new)
+    line = line_of("- measure: server power")
+    assert done.stdout == (
+        "breaks producer: range.narrowed: server power: maximum 2000 → 1500 W"
+        f"   {old}:{line} {new}:{line}\n"
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_diff_that_breaks_nobody_passes(powerstage: Run, tmp_path: Path) -> None:
+    """What only informs is shown, with exit code 0, and as a document."""
+    new = tmp_path / "new.yaml"
+    text = TEXT.replace("purpose: Power", "purpose: All").replace(
+        "version: 1.0.0", "version: 1.0.1"
+    )
+    new.write_text(text, encoding="utf-8")
+    (tmp_path / "old.yaml").write_text(TEXT, encoding="utf-8")
+    done = powerstage("contract", "diff", tmp_path / "old.yaml", new, "--json")
+    (change,) = json.loads(done.stdout)["changes"]
+    assert (change["kind"], change["breaks"]) == ("purpose.changed", [])
+    assert done.returncode == 0

@@ -12,6 +12,7 @@ import pytest
 
 from powerstage.sim import EmbeddedS3
 from tests.conftest import ROOT, Run
+from tests.documents import require_described
 
 FAULTS = {
     "wrong_unit": "rejected",
@@ -101,6 +102,7 @@ def test_the_same_seed_gives_the_same_demo(powerstage: Run, played: Played, tmp_
     shutil.copytree(played.folder, tmp_path / "again")
     done = powerstage("demo", *OPTIONS, "--into", tmp_path / "again", "--json")
     found: dict[str, Any] = json.loads(done.stdout)
+    require_described(found)
     truth = json.loads((played.folder / "truth.json").read_bytes())["faults"]
     told = [{name: fault[name] for name in truth[0]} for fault in found["faults"]]
     assert told == truth

@@ -96,7 +96,7 @@ def test_the_default_contract_is_odcs() -> None:
         ("value: powerstage-delivery/1", "value: powerstage-delivery/2", "keyLayout"),
         ("path: inventory.csv", "path: ../inventory.csv", ""),
         ("engine: powerstage", "engine: soda", "not one of: powerstage"),
-        ("type: custom", "type: sql", "not checked"),
+        ("type: custom", "type: sql", "lacks 'query'"),
         ("maximum: 100\n", "maximum: 100\n              maximun: 1\n", "maximun"),
     ],
 )

@@ -37,7 +37,7 @@ def parts(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Parts
     return {
         "consume": consumed_part(consumed),
         "publish": published_part(published),
-        "status": status_part(status(store)),
+        "status": status_part(status(store, clock=clock)),
         "validate": report_part(bad.report),
     }
 

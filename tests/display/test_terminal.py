@@ -158,9 +158,28 @@ def test_a_finding_shows_hostile_values_harmlessly() -> None:
     check = Check(id="x.range", words="x", expected="0..1", severity="error", at="c.yaml:1")
     sample = Sample(file="a\x1b[8m.parquet", row=3, values=(("value", "\u202e7\n✓ accepted"),))
     finding = fails(check, failed=1, total=2, samples=(sample,), detail="at\r\x1b[1A")
-    stream = io.StringIO()
-    show_report(Terminal(stream), "name\x07", Report(results=(finding,), rows=2))
-    lines = stream.getvalue().splitlines()
-    assert lines[0] == r"✗ name\x07"
+    report = Report(results=(finding,), rows=2)
+    plain_stream, stream = io.StringIO(), Tty()
+    show_report(Terminal(plain_stream), "name\x07", report)
+    head, row, _ = plain_stream.getvalue().splitlines()
+    assert head.startswith(r"✗ name\x07 ")
+    assert row.startswith(r"a\x1b[8m.parquet:3: error x.range: x: at\r\x1b[1A: ")
+    assert row.endswith(r'value="\u202e7\n✓ accepted"')
+    show_report(Terminal(stream), "name\x07", report)
+    lines = plain(stream.getvalue()).splitlines()
+    assert lines[0].startswith(r"✗ name\x07 ")
     assert r"    at\r\x1b[1A" in lines
     assert r"  a\x1b[8m.parquet  3    \u202e7\n✓ accepted" in lines
+
+
+def test_a_narrow_terminal_gets_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that does not fit is told row by row, which wraps where it must."""
+    monkeypatch.setenv("COLUMNS", "40")
+    check = Check(id="x.range", words="x", expected="0..1", severity="error", at="c.yaml:1")
+    values = (("device", "a device of a long name"), ("value", "7"))
+    finding = fails(check, samples=(Sample(file="a.parquet", row=3, values=values),))
+    stream = Tty()
+    show_report(Terminal(stream), "name", Report(results=(finding,), rows=2))
+    text = plain(stream.getvalue())
+    assert '    a.parquet:3 device="a device of a long name" value="7"\n' in text
+    assert "─" not in text

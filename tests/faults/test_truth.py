@@ -20,7 +20,7 @@ from powerstage.faults import (
 )
 from powerstage.producer import MockSource, publish
 from tests.conftest import clock
-from tests.faults.conftest import SEEDS, Rehearsals, feed, objects
+from tests.faults.conftest import SEEDS, Rehearsals, feed, in_time, objects
 from tests.faults.test_faults import of
 
 KINDS = {fault.name: fault for fault in catalogue(default())}
@@ -73,7 +73,7 @@ def pinned(objects: dict[str, bytes], slot: Slot) -> bytes:
 
 def rows_of(content: bytes) -> list[Row]:
     """The rows of a Parquet file."""
-    rows: list[Row] = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+    rows: list[Row] = in_time(pyarrow.parquet.read_table(io.BytesIO(content))).to_pylist()
     return rows
 
 
@@ -182,7 +182,9 @@ def test_a_faulty_commit_stands_before_clean_data(
     pin = commit(rehearsal.clean, slot).inventory
     assert pin is not None
     honest = rehearsal.clean[key]
-    if kind == "restated_site":
+    if kind == "off_calendar":
+        assert key not in rehearsal.faulty
+    elif kind in {"restated_site", "wrong_revision"}:
         assert commit(rehearsal.faulty, slot).files == (file,)
         assert commit(rehearsal.faulty, telemetry(slot.period, 1)).files != (file,)
     else:

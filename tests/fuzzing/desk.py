@@ -55,8 +55,8 @@ class Desk:
         self._folder = folder
         self._contract = default()
         source = synthesise(self._contract, devices=6, start=START, days=1, seed=7)
-        self._inventory = folder / "inventory.parquet"
-        source.write_inventory(START, self._inventory)
+        self.inventory = folder / "inventory.parquet"
+        source.write_inventory(START, self.inventory)
         telemetry = folder / "telemetry.parquet"
         self.rows = source.write_telemetry(START, telemetry)
         table = pyarrow.parquet.read_table(telemetry)
@@ -111,9 +111,13 @@ class Desk:
             path.unlink()
         return judgement
 
-    def judge_file(self, body: bytes) -> Judgement:
-        """The verdict on a delivery of this file, by a commit that vouches for it."""
-        return self.judge(self.commit(body).to_json(), body)
+    def judge_file(self, body: bytes, rows: int | None = None) -> Judgement:
+        """The verdict on a delivery of this file, by a commit that vouches for it and its rows."""
+        commit = self.commit(body)
+        if rows is not None:
+            (file,) = commit.files
+            commit = replace(commit, files=(replace(file, rows=rows),))
+        return self.judge(commit.to_json(), body)
 
     def judge_record(self, record: bytes) -> Judgement:
         """The verdict on this record of a commit; the file that one may name is there."""
@@ -127,7 +131,7 @@ class Desk:
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         del slot
-        return Inventory(identity="0" * 64, verdict="accepted", files=(self._inventory,))
+        return Inventory(identity="0" * 64, verdict="accepted", files=(self.inventory,))
 
     def _data_file(self, body: bytes) -> DataFile:
         sha256 = hashlib.sha256(body).hexdigest()

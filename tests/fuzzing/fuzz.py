@@ -19,7 +19,7 @@ from tests.fuzzing import mutate_commit, mutate_parquet
 from tests.fuzzing.desk import Desk, unfit_texts
 
 # Of so many, one is judged a second time, or a sound file after it.
-AGAIN_EVERY: Final = 10
+AGAIN_EVERY: Final = 20
 SOUND_EVERY: Final = 100
 # Most spoilt commits promise no file: what is wrong with them needs no worker to be found.
 _EMPTY_COMMITS: Final = 9

@@ -30,7 +30,7 @@ def mutated(bases: Sequence[bytes], seed: int, number: int) -> tuple[str, bytes]
             data = MUTATIONS[name](data, dice)
         except (LookupError, ValueError):
             # What was done to it before has left nothing to take apart.
-            data = mutate_bytes.flip(data, dice) if data else b"{"
+            data = mutate_bytes.flip(data or b"{}", dice)
     return name, data
 
 

@@ -29,7 +29,7 @@ def mutated(bases: Sequence[bytes], seed: int, number: int) -> tuple[str, bytes]
             data = MUTATIONS[name](data, dice)
         except (LookupError, ValueError, AssertionError, StopIteration):
             # What was done to it before has left nothing to take apart.
-            data = mutate_bytes.flip(data, dice)
+            data = mutate_bytes.flip(data or MAGIC, dice)
     return name, data
 
 

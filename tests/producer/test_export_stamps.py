@@ -124,7 +124,7 @@ def test_the_day_in_a_name_is_that_of_the_intervals(export: Path, checker: Check
     write(export, rows)
     findings = check_export(open_export(export, end_stamped()), checker).findings
     (finding,) = (each for each in findings if each.check.id == "reading.in_period")
-    assert (finding.failed, finding.samples[0].row) == (1, 1)
+    assert (finding.failed, finding.samples[0].row) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """The demo as a function: it says ok only when every fault was caught and nothing else blamed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from powerstage.contract import Contract, Slot, loads
 from powerstage.errors import UsageError
-from powerstage.faults import PlannedFault, plan_faults, truth_of
+from powerstage.faults import Injector, PlannedFault, plan_faults, truth_of
 from powerstage.producer import MockSource, publish, synthesise
 from powerstage.sim.demo import (
     DEFAULT_FAULTS,
@@ -114,6 +114,18 @@ class Healing(MemoryStore):
     def put(self, key: str, body: bytes | Path) -> None:
         """Write the bytes that the key names."""
         super().put(key, self._whole.get(key, body))
+
+
+class Rewritten(MemoryStore):
+    """A store that gives what another feed holds, whatever was put there."""
+
+    def __init__(self, others: dict[str, bytes]) -> None:
+        super().__init__()
+        self._others = others
+
+    def get(self, key: str) -> Iterator[bytes]:
+        """The other feed's object, where it has one."""
+        return iter([self._others[key]]) if key in self._others else super().get(key)
 
 
 class Spoiling(MemoryStore):
@@ -244,6 +256,29 @@ def test_what_no_check_sees_yet_is_not_missed(play: Play) -> None:
     result = play("power_in_kilowatts", "power_in_volt_amperes")
     assert [outcome.outcome for outcome in result.outcomes] == ["no check yet", "undetectable"]
     assert (result.ok, result.count("caught"), result.blamed) == (True, 0, ())
+
+
+def test_what_needs_history_is_caught_where_history_shows_it(play: Play) -> None:
+    """An offset is reported of the device that has it; a drift too small for six days is not."""
+    result = play("power_offset", "power_drift")
+    offset, drift = result.outcomes
+    assert (offset.outcome, offset.came_of_it) == ("caught", "reported")
+    assert offset.caught_by == "power is not shifted against load"
+    assert (drift.outcome, drift.came_of_it) == ("not shown", "accepted")
+    assert (result.ok, result.blamed) == (True, ())
+
+
+def test_a_finding_on_clean_readings_is_blamed(play: Play, fleet: MockSource) -> None:
+    """The offset was put in by nobody of the demo: device, time and check are named."""
+    spoilt = MemoryStore()
+    plan = planned(fleet, "power_offset")
+    publish(Injector(plan, fleet.contract).source(fleet), spoilt, clock=clock)
+    result = play(store=Rewritten(objects(spoilt)))
+    (device,) = plan[0].devices
+    (blamed,) = result.blamed
+    assert blamed.startswith(f"{device}, ")
+    assert blamed.endswith("value.jump")
+    assert not result.ok
 
 
 def test_a_spoilt_inventory_is_followed_by_the_clean_one(play: Play) -> None:

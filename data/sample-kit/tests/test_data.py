@@ -78,27 +78,27 @@ def judge(where: str, kind: str, files: Files, inventory: Files, period: str = "
     plan, outcomes = AGREED["plans"][kind + next(iter(files)).suffix], []
     looks = [(path, 0, *look_at_columns(path, dict(plan["columns"]))) for path in files]
     for check in plan["file_checks"]:
-        rows = [look for look in looks if look[3] == check["id"]]
-        outcomes.append(tell(where, check, len(rows), len(files), rows))
+        wrong = [look for look in looks if look[3] == check["id"]]
+        outcomes.append(tell(where, check, len(wrong), len(files), wrong))
     if any(failed for _, failed, _ in outcomes):
         return outcomes
-    delivered = " UNION ALL ".join(f"SELECT {plan['delivered']} {reader(path)}" for path in files)
+    data = " UNION ALL ".join(f"SELECT {plan['delivered']} {reader(path)}" for path in files)
     devices = " UNION ALL BY NAME ".join(reader(path) for path in inventory)
-    try:
-        with duckdb.connect() as engine:
-            engine.execute(AGREED["promised"], [[*map(str, files)], [*files.values()], period])
-            for sql in plan["prepare"]:
-                engine.execute(
-                    sql.replace("{delivered}", delivered).replace("{inventory}", devices)
-                )
-            (counts,) = engine.execute(plan["scan"]).fetchall()
-            for scanned, counted in zip(plan["scan_checks"], counts, strict=True):
-                failed, total = counted or engine.execute(scanned["recount"]).fetchall()[0][0]
-                is_wrong = failed > total * scanned["share_max"]
-                rows = engine.execute(scanned["samples"]).fetchall() if is_wrong else []
-                outcomes.append(tell(where, scanned["check"], failed * is_wrong, total, rows))
-    except duckdb.Error as error:
-        return [tell(where, plan["file_checks"][0], 1, len(files), [("", 0, error)])]
+    for scan in plan["scans"]:
+        try:
+            with duckdb.connect() as engine:
+                ask = engine.execute
+                ask(AGREED["promised"], [[*map(str, files)], [*files.values()], period])
+                for sql in scan["prepare"]:
+                    ask(sql.replace("{delivered}", data).replace("{inventory}", devices))
+                for rule, counted in zip(scan["checks"], *ask(scan["sql"]).fetchall(), strict=True):
+                    failed, total, *number = counted or ask(rule["recount"]).fetchall()[0][0]
+                    is_wrong = failed > total * rule["share_max"]
+                    rows = ask(rule["samples"]).fetchall() if is_wrong else []
+                    rows += [("observed", 0, observed) for observed in number]
+                    outcomes.append(tell(where, rule["check"], failed * is_wrong, total, rows))
+        except duckdb.Error as error:
+            outcomes.append(tell(where, scan["blamed"], 1, len(files), [("", 0, error)]))
     return outcomes
 
 
@@ -132,7 +132,7 @@ def reader(path: Path) -> str:
 
 def tell(where: str, check: Json, failed: int, total: int, rows: list[Any]) -> Outcome:
     """An outcome in words: where, how many, some of the rows, and what was agreed."""
-    lines = [f"{where}: {failed} of {total} {check['counts']}"]
+    lines = [f"{where}: {failed:.0f} of {total:.0f} {check['counts']}"]
     lines += [f"  {file}{f':{row}' if row else ''}  {values}" for file, row, values, *_ in rows[:5]]
     lines += [f"  {key}: {check[key]}" for key in ("words", "expected", "at", "sql") if check[key]]
     return check, failed, "\n".join(lines)

@@ -1,0 +1,125 @@
+"""What is found about a feed as a whole: it needs several periods or a clock.
+
+It is no part of any verdict, and stands in no receipt: deliveries that come later change it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from powerstage.checks.result import Check
+from powerstage.contract import Contract, Slot
+from powerstage.contract.calendar import find_gaps, is_period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedFinding:
+    """One thing that several periods, or the clock, show.
+
+    ``start`` and ``end`` (UTC) are the time that it is about, ``numbers`` what shows it: names
+    with their unit last, and values. ``device`` and ``measure`` are None where it is about none.
+    """
+
+    check: Check
+    start: datetime
+    end: datetime
+    device: str | None = None
+    measure: str | None = None
+    numbers: tuple[tuple[str, float], ...] = ()
+
+
+def feed_check(id_: str, words: str, expected: str) -> Check:
+    """A check of the feed: it only warns."""
+    return Check(
+        id=id_, words=words, expected=expected, severity="warning", at="the feed", counts="findings"
+    )
+
+
+PERIOD_MISSING: Final = feed_check(
+    "period.missing", "no period is missing", "a delivery of every period"
+)
+PERIOD_LATE: Final = feed_check(
+    "period.late", "every period arrives in time", "no later than the agreed latency after its end"
+)
+FEED_FRESH: Final = feed_check(
+    "feed.fresh", "the feed goes on", "something new within the delivery interval and the latency"
+)
+
+
+def first_arrivals(written: Iterable[tuple[Slot, datetime]]) -> dict[datetime, datetime]:
+    """When the first revision of each period of telemetry was written, by the store's clock."""
+    arrivals: dict[datetime, datetime] = {}
+    for slot, moment in sorted(written):
+        if slot.dataset == "telemetry":
+            arrivals.setdefault(slot.period, moment)
+    return arrivals
+
+
+def find_timeliness(
+    contract: Contract, arrivals: Mapping[datetime, datetime], now: datetime
+) -> tuple[FeedFinding, ...]:
+    """Periods that are missing or came late, and whether the feed has stopped.
+
+    A period that was due before the first delivery arrived is history that was handed in later,
+    not late. A time before the end of its period is none of arrival: the store has no clock, or
+    the days to come are rehearsed.
+
+    Args:
+        contract: how long a period is, and how long after its end it may arrive.
+        arrivals: when each period arrived.
+        now: the time.
+    """
+    interval, lateness = contract.delivery_interval, contract.lateness
+    missing = [
+        FeedFinding(
+            check=PERIOD_MISSING,
+            start=gap.first,
+            end=gap.last + interval,
+            numbers=(("periods", float(gap.periods)),),
+        )
+        for gap in find_gaps(arrivals, interval)
+    ]
+    known = {
+        period: moment
+        for period, moment in arrivals.items()
+        if is_period(period, interval) and moment >= period + interval
+    }
+    if not known:
+        return tuple(missing)
+    began, last = min(known.values()), max(known.values())
+    late = {
+        period: moment - (period + interval + lateness)
+        for period, moment in known.items()
+        if began < period + interval + lateness < moment
+    }
+    found = [*missing, *_late(late, interval)]
+    if now - last > interval + lateness:
+        silent = (("hours_silent", round((now - last) / timedelta(hours=1), 2)),)
+        found.append(FeedFinding(check=FEED_FRESH, start=last, end=now, numbers=silent))
+    return tuple(found)
+
+
+def _late(late: Mapping[datetime, timedelta], interval: timedelta) -> list[FeedFinding]:
+    """One finding for each run of late periods."""
+    runs: list[list[datetime]] = []
+    for period in sorted(late):
+        if runs and period - runs[-1][-1] == interval:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    return [
+        FeedFinding(
+            check=PERIOD_LATE,
+            start=run[0],
+            end=run[-1] + interval,
+            numbers=(
+                ("periods", float(len(run))),
+                (
+                    "hours_late_max",
+                    round(max(late[period] for period in run) / timedelta(hours=1), 2),
+                ),
+            ),
+        )
+        for run in runs
+    ]

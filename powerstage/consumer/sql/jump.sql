@@ -1,0 +1,11 @@
+SELECT
+    'value.jump', 3, device, slot - $before, slot, $jump ** 2 / ${jump}_readings,
+    MAP {
+        'readings': ${jump}_readings::DOUBLE,
+        'shift_watts_min': deviation * $jump / ${jump}_readings,
+        'watts_expected': ${jump}_expected,
+        'deviation_watts_usual': deviation
+    }
+FROM windowed
+WHERE ${jump}_readings >= 3 AND $jump ** 2 / ${jump}_readings >= $jump_min ** 2
+    AND abs(deviation * $jump / ${jump}_readings) >= $share_min * ${jump}_expected

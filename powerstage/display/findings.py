@@ -1,0 +1,115 @@
+"""Findings as every output tells them: where a row stands, what was found there, what else."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from powerstage.checks import Check, CheckResult, Report, Sample, fails, passes
+from powerstage.consumer import Consumed
+from powerstage.consumer.consume import COMMIT_KEY, PERIOD_MISSING
+from powerstage.contract import period_text
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckSummary:
+    """One check over all that was looked at; ``findings`` are named by what they are on."""
+
+    check: Check
+    dataset: str
+    failed: int = 0
+    total: int = 0
+    findings: list[tuple[str, CheckResult]] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        """``fail``, ``warn`` or ``pass``."""
+        return self.findings[0][1].outcome if self.findings else "pass"
+
+    @property
+    def hints(self) -> list[str]:
+        """All hints, each once."""
+        return list(dict.fromkeys(hint for _, found in self.findings for hint in found.hints))
+
+
+def summarise(
+    reports: Iterable[tuple[str, Report]], feed: Sequence[CheckResult] = ()
+) -> list[CheckSummary]:
+    """Check by check, in the order in which they were run first.
+
+    Args:
+        reports: named by what they are on.
+        feed: findings about the feed as a whole.
+    """
+    found: dict[tuple[str, str], CheckSummary] = {}
+    for name, report in (*reports, ("the feed", Report(results=tuple(feed), rows=0))):
+        for result in report.results:
+            check = result.check
+            key = (result.dataset, check.id)
+            summary = found.setdefault(key, CheckSummary(check=check, dataset=result.dataset))
+            summary.total += result.total
+            if result.outcome != "pass":
+                summary.failed += result.failed
+                summary.findings.append((name, result))
+    return list(found.values())
+
+
+def feed_results(consumed: Consumed) -> list[CheckResult]:
+    """What is found of a feed as a whole: periods that are missing, and stray objects."""
+    gaps = tuple(
+        Sample(
+            file="",
+            row=0,
+            values=(
+                ("first", period_text(gap.first)),
+                ("last", period_text(gap.last)),
+                ("periods", str(gap.periods)),
+            ),
+        )
+        for gap in consumed.gaps
+    )
+    strays = tuple(Sample(file=key, row=0, values=()) for key in consumed.strays)
+    missing = sum(gap.periods for gap in consumed.gaps)
+    slots = {judgement.slot for judgement in consumed.judgements}
+    periods = {slot.period for slot in slots if slot.dataset == "telemetry"}
+    return [
+        _result(PERIOD_MISSING, missing, len(periods) + missing, gaps),
+        _result(COMMIT_KEY, len(strays), len(slots) + len(strays), strays),
+    ]
+
+
+def place(sample: Sample, folder: str) -> str:
+    """Where a row stands, as editors read it: ``file:row``, ``file``, or nothing."""
+    if not sample.file:
+        return ""
+    path = f"{folder}/{sample.file}" if folder not in {"", "."} else sample.file
+    return f"{path}:{sample.row}" if sample.row else path
+
+
+def count_words(failed: int, total: int, check: Check) -> str:
+    """How many of how many, and which share."""
+    if not total:
+        return f"{failed:,} {check.counts}"
+    return f"{failed:,} of {total:,} {check.counts} ({failed / total:.3%})"
+
+
+def row_words(finding: CheckResult, sample: Sample) -> str:
+    """A row in one line: what was found beside what was expected, and which reading it is."""
+    found = [value for name, value in sample.values if name in finding.found]
+    parts = [("found", " ".join(found)), ("expected", finding.check.expected)] if found else []
+    parts += [(name, value) for name, value in sample.values if name not in finding.found]
+    return " ".join(f"{name}={_quoted(value)}" for name, value in parts)
+
+
+def contract_line(check: Check) -> tuple[str, str]:
+    """The contract's file and line; nothing where the rule stands in none."""
+    file, _, line = check.at.rpartition(":")
+    return (file, line) if line.isdigit() else ("", "")
+
+
+def _result(check: Check, failed: int, total: int, samples: tuple[Sample, ...]) -> CheckResult:
+    if not failed:
+        return passes(check, total)
+    return fails(check, failed=failed, total=total, samples=samples[:5])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
