@@ -179,7 +179,7 @@ def test_a_period_in_two_files_is_found_in_both(export: Path, checker: Checker) 
         (lambda content: b"", {"columns.agreed"}),
         (lambda content: content[:-20], {"file.readable"}),
         (lambda content: content + content.splitlines(keepends=True)[1], {"key.unique"}),
-        (once(b"ND-01", b"nd-01"), {"location.pattern"}),
+        (once(b"ND-01", b"nd-01"), {"location.pattern", "location.as_inventory"}),
         (lambda content: content.splitlines(keepends=True)[0], {"sn.in_inventory"}),
     ],
     ids=["a column misspelt", "no byte", "cut", "a device twice", "a site", "header alone"],

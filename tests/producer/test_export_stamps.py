@@ -14,7 +14,7 @@ from powerstage.contract import Contract, parse_period
 from powerstage.producer import ExportSource, check_export, open_export, publish
 from powerstage.store import MemoryStore
 from tests.conftest import COLUMNS, DEVICES, Row, Run, clock, export_rows, write_csv
-from tests.contract.conftest import end_stamped, jittered
+from tests.contract.conftest import end_stamped, jittered, without_curves
 from tests.producer.conftest import delivered
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -52,8 +52,8 @@ class Case:
     rows: Callable[[], list[Row]]
 
 
-BY_END = Case(contract=end_stamped(), rows=without_starts)
-LATE = Case(contract=jittered(JITTER_SECONDS), rows=with_jitter)
+BY_END = Case(contract=without_curves(end_stamped()), rows=without_starts)
+LATE = Case(contract=without_curves(jittered(JITTER_SECONDS)), rows=with_jitter)
 CASES = pytest.mark.parametrize("case", [BY_END, LATE], ids=["end alone", "jitter"])
 
 
