@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from powerstage.checks import FileFormat, compile_plan
-from powerstage.contract import Commit, default
+from powerstage.checks import compile_plan
+from powerstage.contract import Commit
 from powerstage.contract.load import default_text
 from powerstage.contract.model import DatasetName
 from powerstage.producer import ExportSource, open_export, publish
@@ -115,16 +115,20 @@ def broken_feed(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def planned(*datasets: DatasetName, format_: FileFormat) -> list[str]:
-    """The ids of the default contract's checks, each once."""
-    plans = [compile_plan(default(), dataset, format_) for dataset in datasets]
+def planned(export: Path) -> list[str]:
+    """The ids of the checks of an export in CSV, each once."""
+    contract = open_export(export).contract
+    datasets: tuple[DatasetName, ...] = ("inventory", "telemetry")
+    plans = [compile_plan(contract, dataset, "csv") for dataset in datasets]
     return list(dict.fromkeys(check.id for plan in plans for check in plan.checks))
 
 
-def test_every_check_of_an_export_is_a_test_that_passes_or_fails(spoilt_run: SpoiltRun) -> None:
+def test_every_check_of_an_export_is_a_test_that_passes_or_fails(
+    spoilt_run: SpoiltRun, clean: Path
+) -> None:
     """One each, under the name of the target; those that the data break fail, no others."""
     done, _ = spoilt_run
-    wanted = [f"export::{id_}" for id_ in planned("inventory", "telemetry", format_="csv")]
+    wanted = [f"export::{id_}" for id_ in planned(clean)]
     assert list(outcomes(done)) == wanted
     assert not_passed(done) == {
         "export::unit.allowed": "FAILED",

@@ -69,7 +69,7 @@ ROW_KINDS: Final = (
         level="row",
         words="a device that sends nothing for hours, and then again",
         magnitude="all readings of a device, for 3 h",
-        check="device.silent",
+        check="grid.complete",
         target=Target(devices="one", lasts=timedelta(hours=3)),
         effects=(_DROP,),
         unless=(needs_all,),

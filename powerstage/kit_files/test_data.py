@@ -82,24 +82,21 @@ def judge(where: str, kind: str, files: Files, inventory: Files, period: str = "
         outcomes.append(tell(where, check, len(wrong), len(files), wrong))
     if any(failed for _, failed, _ in outcomes):
         return outcomes
-    delivered = " UNION ALL ".join(f"SELECT {plan['delivered']} {reader(path)}" for path in files)
+    data = " UNION ALL ".join(f"SELECT {plan['delivered']} {reader(path)}" for path in files)
     devices = " UNION ALL BY NAME ".join(reader(path) for path in inventory)
     for scan in plan["scans"]:
         try:
             with duckdb.connect() as engine:
-                engine.execute(AGREED["promised"], [[*map(str, files)], [*files.values()], period])
+                ask = engine.execute
+                ask(AGREED["promised"], [[*map(str, files)], [*files.values()], period])
                 for sql in scan["prepare"]:
-                    filled = sql.replace("{delivered}", delivered).replace("{inventory}", devices)
-                    engine.execute(filled)
-                (counts,) = engine.execute(scan["sql"]).fetchall()
-                for scanned, counted in zip(scan["checks"], counts, strict=True):
-                    failed, total, *number = (
-                        counted or engine.execute(scanned["recount"]).fetchall()[0][0]
-                    )
-                    is_wrong = failed > total * scanned["share_max"]
-                    rows = engine.execute(scanned["samples"]).fetchall() if is_wrong else []
+                    ask(sql.replace("{delivered}", data).replace("{inventory}", devices))
+                for rule, counted in zip(scan["checks"], *ask(scan["sql"]).fetchall(), strict=True):
+                    failed, total, *number = counted or ask(rule["recount"]).fetchall()[0][0]
+                    is_wrong = failed > total * rule["share_max"]
+                    rows = ask(rule["samples"]).fetchall() if is_wrong else []
                     rows += [("observed", 0, observed) for observed in number]
-                    outcomes.append(tell(where, scanned["check"], failed * is_wrong, total, rows))
+                    outcomes.append(tell(where, rule["check"], failed * is_wrong, total, rows))
         except duckdb.Error as error:
             outcomes.append(tell(where, scan["blamed"], 1, len(files), [("", 0, error)]))
     return outcomes

@@ -57,7 +57,7 @@ def test_clean_readings_show_nothing(fleet: duckdb.DuckDBPyConnection, contract:
     [
         ("power_offset", 0.95),
         ("coarse_rounding", 0.9),
-        ("stuck_value", 0.7),
+        ("stuck_value", 0.6),
         ("noise_burst", 0.4),
         ("swapped_devices", 0.03),
     ],

@@ -14,7 +14,7 @@ TEXT = default_text()
 SCHEMA = Path(__file__).with_name("odcs-json-schema-v3.2.0.json")
 SOURCE = "      - name: source\n"
 PERIOD = "      - name: readings inside the period"
-INVENTORY = "  - name: telemetry\n    logicalType: object\n"
+SITES = "      - name: every device at one of the sites"
 
 
 def of_column(rule: str) -> str:
@@ -29,7 +29,7 @@ def of_telemetry(rule: str) -> str:
 
 def of_inventory(rule: str) -> str:
     """The default contract with a rule of the inventory."""
-    return TEXT.replace(INVENTORY, f"    quality:\n      - {rule}\n{INVENTORY}")
+    return TEXT.replace(SITES, f"      - {rule}\n{SITES}")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,10 @@ def of_inventory(rule: str) -> str:
         ("{type: sql, query: 'SELECT {colum}', mustBe: 0}", "no placeholder is called {colum}"),
         ("{type: sql, query: 'SELECT ${HOME}', mustBe: 0}", "no placeholder is called ${HOME}"),
         ("{type: sequel, mustBe: 0}", "has a type, one of: library, sql, text, custom"),
-        ("{type: custom, engine: powerstage, implementation: {rule: period}}", "telemetry itself"),
+        (
+            "{type: custom, engine: powerstage, implementation: {rule: period}}",
+            "the dataset itself",
+        ),
         ("{type: text, metric: nullValues}", "unknown key 'metric'"),
     ],
 )

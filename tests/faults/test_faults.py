@@ -6,6 +6,7 @@ import io
 import pyarrow.parquet
 import pytest
 
+from powerstage.consumer import Judgement
 from powerstage.contract import default
 from powerstage.faults import catalogue
 from tests.faults.conftest import JUDGED, LONG, SEEDS, Rehearsal, Rehearsals, in_time
@@ -28,7 +29,7 @@ BESIDES = {
     "late_reading": {"grid.complete"},
     "early_reading": {"grid.complete"},
     "silent_device": {"grid.complete"},
-    "silent_for_hours": {"grid.complete"},
+    "silent_for_hours": {"device.silent"},
     "absent_device": {"grid.complete"},
     "no_rows": {"device.silent"},
     "half_file": {"device.silent"},
@@ -48,7 +49,10 @@ BESIDES = {
     "wrong_hour": {"grid.complete"},
     "doubled_device": {"inventory.accepted"},
     "malformed_serial": {"inventory.accepted"},
+    "unknown_site": {"inventory.accepted"},
 }
+# What needs history in general, and is so large for a small device that its curve shows it.
+ALSO_OFF_CURVE = {"power_offset", "noise_burst", "stuck_value"}
 each_seed = pytest.mark.parametrize("seed", JUDGED)
 
 
@@ -99,8 +103,16 @@ def test_what_no_check_sees_yet_keeps_the_contract_of_today(
     rehearsals: Rehearsals, kind: str, seed: int
 ) -> None:
     """It is accepted: a check that comes is the first to see it, and makes this test fail."""
-    said = {(j.verdict, j.report.findings) for j in of(rehearsals, seed, kind).judgements(kind)}
-    assert said == {("accepted", ())}
+    judgements = of(rehearsals, seed, kind).judgements(kind)
+    if kind in ALSO_OFF_CURVE:
+        judgements = [j for j in judgements if not _is_off_curve_alone(j)]
+    else:
+        assert judgements
+    assert {(j.verdict, j.report.findings) for j in judgements} <= {("accepted", ())}
+
+
+def _is_off_curve_alone(judgement: Judgement) -> bool:
+    return [finding.check.id for finding in judgement.report.findings] == ["value.on_curve"]
 
 
 @each_seed
