@@ -66,7 +66,10 @@ def label(name: str) -> str:
 
 def broken_rows(rules: Sequence[RowRule]) -> str:
     """SQL for how many rows break each rule."""
-    counts = (f"count(*) FILTER (WHERE {rule.predicate}) AS {sql_name(rule.id)}" for rule in rules)
+    # FILTER would say the same, and take half as long again.
+    counts = (
+        f"count(CASE WHEN {rule.predicate} THEN 1 END) AS {sql_name(rule.id)}" for rule in rules
+    )
     return ", ".join(counts)
 
 

@@ -20,7 +20,7 @@ from powerstage.faults.delivery_kinds import (
 from powerstage.faults.fault import Fault
 from powerstage.faults.file_kinds import COLUMN_KINDS, FILE_KINDS
 from powerstage.faults.harmless_kinds import HARMLESS_KINDS
-from powerstage.faults.null_kinds import ENDLESS_KINDS, MALFORMED_KINDS, NULL_KINDS
+from powerstage.faults.null_kinds import ENDLESS_KINDS, MALFORMED_KINDS, NULL_KINDS, PRODUCT_KINDS
 from powerstage.faults.parts import columns, listed_columns
 from powerstage.faults.row_kinds import KEY_KINDS, ROW_KINDS, TIMING_KINDS
 from powerstage.faults.value_kinds import VALUE_KINDS
@@ -30,6 +30,7 @@ _KINDS: Final = (
     *NULL_KINDS,
     *ROW_KINDS,
     *KEY_KINDS,
+    *PRODUCT_KINDS,
     *TIMING_KINDS,
     *ENDLESS_KINDS,
     *COLUMN_KINDS,

@@ -70,5 +70,17 @@ NULL_KINDS: Final = (
         unless=(needs_enum("unit"),),
     ),
 )
+PRODUCT_KINDS: Final = (
+    Fault(
+        name="wrong_product",
+        level="key",
+        words="a device under another product number than in the inventory",
+        magnitude="an X at its end",
+        check="$product.as_inventory",
+        target=_ONE,
+        effects=(Change(does="replace", columns=(("product", "$product || 'X'"),)),),
+        unless=(needs_column("product", "column for a product number"),),
+    ),
+)
 ENDLESS_KINDS: Final = (_endless("start", "starts"), _endless("end", "ends"))
 MALFORMED_KINDS: Final = (_malformed("product", "product number"), _malformed("site", "site code"))

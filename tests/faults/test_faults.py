@@ -25,7 +25,7 @@ BESIDES = {
     "null_measure": {"grid.complete"},
     "endless_start": {"grid.complete"},
     "malformed_product": {"inventory.accepted"},
-    "malformed_site": {"inventory.accepted"},
+    "malformed_site": {"inventory.accepted", "location.agreed"},
     "late_reading": {"grid.complete"},
     "early_reading": {"grid.complete"},
     "silent_device": {"grid.complete"},

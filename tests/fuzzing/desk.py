@@ -111,13 +111,9 @@ class Desk:
             path.unlink()
         return judgement
 
-    def judge_file(self, body: bytes, rows: int | None = None) -> Judgement:
-        """The verdict on a delivery of this file, by a commit that vouches for it and its rows."""
-        commit = self.commit(body)
-        if rows is not None:
-            (file,) = commit.files
-            commit = replace(commit, files=(replace(file, rows=rows),))
-        return self.judge(commit.to_json(), body)
+    def judge_file(self, body: bytes) -> Judgement:
+        """The verdict on a delivery of this file, by a commit that vouches for it."""
+        return self.judge(self.commit(body).to_json(), body)
 
     def judge_record(self, record: bytes) -> Judgement:
         """The verdict on this record of a commit; the file that one may name is there."""
