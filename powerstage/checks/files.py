@@ -50,6 +50,7 @@ _CHANGED: Final = "its footer makes no sense: bytes of it were changed"
 _MEANINGS: Final = {
     "CSV Parser state machine": "a quote is out of place, or its lines end in different ways",
     "No magic bytes found": "it is cut off, or no Parquet file: its end is not that of one",
+    "is encrypted": "it is encrypted: a file is sent as it is, over an encrypted line",
     "too small to be a Parquet file": "it is too short for a Parquet file",
     "Footer length error": "it is cut off or changed: its footer is longer than the file",
     "TProtocolException": _CHANGED,

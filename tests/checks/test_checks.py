@@ -160,6 +160,28 @@ def test_the_rows_that_were_promised_must_be_there(desk: Desk) -> None:
     assert found(desk.check(rows=11)) == {"rows.as_committed"}
 
 
+def test_columns_may_stand_in_another_order_and_types_are_told_of_each_file(
+    desk: Desk, checker: Checker
+) -> None:
+    """A file whose stamps lack their zone is named, and the one beside it is not."""
+    desk.spoil("SELECT value, * EXCLUDE (value) FROM clean")
+    assert found(desk.check()) == set()
+    other = desk.telemetry.rename(desk.folder / "other.parquet")
+    (desk.folder / "telemetry.clean").rename(desk.telemetry)
+    desk.spoil("SELECT * REPLACE (end_time::TIMESTAMP AS end_time) FROM clean")
+    report = checker.check(
+        compile_plan(desk.contract, "telemetry", with_inventory=False),
+        [InputFile(path=path, name=path.name) for path in (other, desk.telemetry)],
+    )
+    (finding,) = report.findings
+    assert (finding.check.id, finding.failed, finding.total) == ("types.agreed", 1, 2)
+    (sample,) = finding.samples
+    assert (sample.file, dict(sample.values)) == (
+        "telemetry.parquet",
+        {"end_time": "TIMESTAMP, not TIMESTAMPTZ"},
+    )
+
+
 def test_a_warning_is_no_failure(desk: Desk) -> None:
     """Severity is the contract's to decide."""
     text = desk.contract.text
@@ -219,6 +241,14 @@ def test_a_file_that_is_none_is_unreadable_or_wrong(
     assert not report.ok
     desk.telemetry.write_bytes(clean)
     assert found(desk.check(rows=desk.rows)) == set()
+
+
+def test_an_encrypted_file_is_called_so(desk: Desk) -> None:
+    """Its last bytes say that its footer is encrypted; the finding says what to do."""
+    desk.telemetry.write_bytes(desk.telemetry.read_bytes()[:-4] + b"PARE")
+    (finding,) = desk.check().findings
+    assert finding.check.id == "file.readable"
+    assert finding.detail.startswith("it is encrypted: ")
 
 
 def test_a_footer_that_claims_millions_is_not_believed(
