@@ -24,11 +24,12 @@ _STEP_PERCENT: Final = 10
 class Coherence:
     """The check, with what it adds to the scan.
 
-    ``prepare`` is a statement; ``sums`` are to be formed over the view ``neighbour``.
+    ``prepare`` is a statement; ``sums`` are to be formed over ``source``.
     """
 
     check: ScanCheck
     prepare: str
+    source: str
     sums: dict[str, str]
 
 
@@ -47,9 +48,9 @@ def coherence(contract: Contract, curves: Curves) -> Coherence:
         f' AND "before:stamp" = {sql_name(roles.stamp)}'
     )
     filters = {
-        "pairs": is_pair,
+        "pairs": '"pair:here"',
         # An AND would look up curves for all rows.
-        "off": f"CASE WHEN {is_pair} THEN {_is_off(contract, curves, *pair)} END",
+        "off": f'CASE WHEN "pair:here" THEN {_is_off(contract, curves, *pair)} END',
         "loads": f"{on_grid} = {load}",
         "powers": f"{on_grid} = {power}",
     }
@@ -58,6 +59,7 @@ def coherence(contract: Contract, curves: Curves) -> Coherence:
     return Coherence(
         check=_check(contract, curves, pairs),
         prepare=f"SET VARIABLE curve = {_lines(contract, curves)}",
+        source=f'(SELECT *, {is_pair} AS "pair:here" FROM neighbour)',
         sums={name: f"count(*) FILTER (WHERE {sql})" for name, sql in filters.items()},
     )
 

@@ -135,7 +135,7 @@ def compile_plan(
     if on_grid and contract.curves is not None:
         coherent = coherence(contract, contract.curves)
         checks.append(coherent.check)
-        counted, whole = counted | coherent.sums, "neighbour"
+        counted, whole = counted | coherent.sums, coherent.source
         prepare = (*prepare, coherent.prepare)
     checks += key_checks(contract, columns, source)
     if on_grid:

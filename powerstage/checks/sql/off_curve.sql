@@ -5,6 +5,10 @@ SELECT
     $shown
 FROM reading
 JOIN (
-    SELECT "grid:position", "pair:load" FROM ($pairs) WHERE $is_off ORDER BY "grid:position" LIMIT $samples_max
+    SELECT "grid:position", "pair:load"
+    FROM ($pairs)
+    WHERE $is_off
+    ORDER BY "grid:position"
+    LIMIT $samples_max
 ) USING ("grid:position")
 ORDER BY "grid:position"
