@@ -27,8 +27,8 @@ def copy(tmp_path: Path) -> Path:
     """What the gate reads of the project, to be spoilt."""
     folder = tmp_path / "copy"
     skip = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "powerstage", folder / "powerstage", ignore=skip)
-    shutil.copytree(ROOT / "docs", folder / "docs", ignore=skip)
+    for name in ("powerstage", "docs", "data", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder)
     return folder

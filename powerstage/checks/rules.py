@@ -23,6 +23,7 @@ GRID_SLOT: Final = '"grid:slot"'
 LISTED_PREFIX: Final = "listed:"
 RAW_PREFIX: Final = "raw:"
 _BIGINT_MIN: Final = -(2**63)
+_BIGINT_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,15 +200,18 @@ def _interval_rule(roles: Roles, start: str) -> RowRule:
     seconds = _seconds(roles.reading_interval)
     about = f", give or take {_seconds(roles.jitter)} s" if roles.jitter else ""
     first, last = sql_name(start), sql_name(roles.end)
-    # Stamps may be 290,000 years apart: their distance does not fit 64 bits.
-    length = f"epoch_us({last})::HUGEINT - epoch_us({first})"
+    # What starts in the last hours of time must not end after it; nothing wider than 64 bits, which
+    # takes several times as long.
+    latest = _BIGINT_MAX - interval_us - jitter_us
+    begin, end = f"least(epoch_us({first}), {latest})", f"epoch_us({last})"
     return RowRule(
         id="reading.interval",
         words=f"{roles.end} is {seconds} s after {start}{about}",
         expected=f"{seconds} s{about}",
         rule=roles.rule,
-        predicate=f"CASE WHEN isfinite({first}) AND isfinite({last}) THEN {length}"
-        f" NOT BETWEEN {interval_us - jitter_us} AND {interval_us + jitter_us} END",
+        predicate=f"CASE WHEN isfinite({first}) AND isfinite({last}) THEN {end}"
+        f" NOT BETWEEN {begin} + {interval_us - jitter_us}"
+        f" AND {begin} + {interval_us + jitter_us} END",
         values=(roles.end,),
     )
 

@@ -142,7 +142,10 @@ def test_s3_works_from_end_to_end(
         ("{export}", 27),
         ("{export}/inventory.csv", 3),
         ("{export}/data-2026-11-01.csv", 24),
-        ("{export}/data-2026-11-01.csv --inventory {export}/inventory.csv", 27),
+        (
+            "{export}/data-2026-11-01.csv --inventory {export}/inventory.csv --contract {agreed}",
+            27,
+        ),
         ("{feed}", 27),
         ("{feed}/commits/telemetry/2026-11-01T0200/r000000.json", 9),
     ],
@@ -154,7 +157,9 @@ def test_validate_passes_what_is_sound_and_writes_nothing(
     folder = feed.parent
     (folder / "temporary").mkdir()
     before = content(folder)
-    words = arguments.format(export=folder / "export", feed=feed).split()
+    # Values that are made up go with no curve: theirs is the contract of the front matter.
+    (agreed,) = (feed / "contract").rglob("*.yaml")
+    words = arguments.format(export=folder / "export", feed=feed, agreed=agreed).split()
     done = powerstage("validate", *words, "--json", TMPDIR=str(folder / "temporary"))
     found = json.loads(done.stdout)
     assert done.returncode == 0

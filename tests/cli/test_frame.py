@@ -174,7 +174,7 @@ def test_a_wrong_command_line_is_usage(
         (2, "synth {tmp}/new --faults gremlin", "choose from 'all', 'none' or\n"),
         (2, "synth {tmp}/new --faults nan_valu", "did you mean nan_value?"),
         (2, "synth {tmp}/new --faults dst_hour", "no site's clock changes"),
-        (2, "synth {tmp}/new --faults all", "faults: 91, which need"),
+        (2, "synth {tmp}/new --faults all", "which need 200 periods"),
         (2, "synth {tmp}/new --contract {broken}", "broken.yaml:"),
         (2, "synth {tmp}/new --start 9999-12-31", "--start is from 1970"),
         (2, "synth {tmp}/new --start 0001-01-01", "--start is from 1970"),
@@ -286,7 +286,7 @@ def test_a_defect_is_called_one() -> None:
     done = python(
         "import powerstage.cli as frame\n"
         "import powerstage.cli.consume as commands\n"
-        "def break_(store):\n    raise RuntimeError('boom')\n"
+        "def break_(store, *, clock):\n    raise RuntimeError('boom')\n"
         "commands.feed_status = break_\n"
         "frame.main()",
         "status",
@@ -306,7 +306,7 @@ def test_an_interrupt_while_duckdb_works_is_one() -> None:
         "import powerstage.cli.consume as commands\n"
         "from powerstage.engine import connect\n"
         "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
-        "def work(store):\n"
+        "def work(store, *, clock):\n"
         "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
         # One thread: with more, DuckDB 2.0.1 sometimes looks for a signal only at its end.
         "    connect(threads=1).execute('SELECT sum(hash(range)) FROM range(100000000000)')\n"

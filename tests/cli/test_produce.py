@@ -226,10 +226,11 @@ def test_publish_names_what_breaks_the_contract(
     done = powerstage("publish", export, tmp_path / "feed")
     assert (done.returncode, done.stderr) == (1, "")
     assert "nothing was sent" in done.stdout
-    assert "unit is that of the measure   1 of 24 rows" in done.stdout
-    where = next(line for line in done.stdout.splitlines() if line.startswith(f"  {DATA}"))
-    assert where.split()[:3] == [DATA, "8", "8899000001"]
-    assert "kW" in where.split()
+    where = next(line for line in done.stdout.splitlines() if "error unit.of_measure" in line)
+    assert where.startswith(f"{export / DATA}:9: error unit.of_measure: unit is that of the ")
+    assert 'sn="8899000001"' in where
+    assert "kW" in where
+    assert "note unit.of_measure: 1 of 24 rows" in done.stdout
 
 
 @pytest.mark.parametrize(

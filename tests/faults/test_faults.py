@@ -9,48 +9,13 @@ import pytest
 from powerstage.consumer import Judgement
 from powerstage.contract import default
 from powerstage.faults import catalogue
+from tests.faults.besides import BESIDES
 from tests.faults.conftest import JUDGED, LONG, SEEDS, Rehearsal, Rehearsals, in_time
 
 KINDS = {fault.name: fault for fault in catalogue(default())}
 SEEN = [name for name, fault in KINDS.items() if fault.has_check and fault.verdict]
 HARMLESS = [name for name, fault in KINDS.items() if fault.evidence == "harmless"]
 UNSEEN = [name for name, f in KINDS.items() if not f.has_check and f.evidence != "harmless"]
-# Of those that one delivery shows: the checks that fail besides the one that must, anywhere
-# in the fault's deliveries.
-BESIDES = {
-    "wrong_unit": {"unit.allowed"},
-    "unknown_unit": {"unit.of_measure"},
-    "null_device": {"grid.complete"},
-    "null_start": {"grid.complete"},
-    "null_measure": {"grid.complete"},
-    "endless_start": {"grid.complete"},
-    "malformed_product": {"inventory.accepted"},
-    "malformed_site": {"inventory.accepted", "location.agreed"},
-    "late_reading": {"grid.complete"},
-    "early_reading": {"grid.complete"},
-    "silent_device": {"grid.complete"},
-    "silent_for_hours": {"device.silent"},
-    "absent_device": {"grid.complete"},
-    "no_rows": {"device.silent"},
-    "half_file": {"device.silent"},
-    "conflicting_duplicate": {"key.unique"},
-    "power_in_btu": {"value.on_curve"},
-    "ghost_device": {"grid.complete", "device.silent"},
-    "lookalike_serial": {"grid.complete", "device.silent"},
-    "padded_serial": {"grid.complete", "device.silent"},
-    "misspelt_measure": {"grid.complete"},
-    "reversed_interval": {"grid.complete", "reading.in_period", "key.unique", "key.agrees"},
-    "clock_skew": {"grid.complete"},
-    "local_time_as_utc": {"grid.complete"},
-    "repeated_hour": {"grid.complete"},
-    "epoch_1970": {"grid.complete"},
-    "seconds_as_hours": {"grid.complete", "reading.in_period"},
-    "milliseconds_as_microseconds": {"grid.complete", "reading.on_grid", "reading.interval"},
-    "wrong_hour": {"grid.complete"},
-    "doubled_device": {"inventory.accepted"},
-    "malformed_serial": {"inventory.accepted"},
-    "unknown_site": {"inventory.accepted"},
-}
 # What needs history in general, and is so large for a small device that its curve shows it.
 ALSO_OFF_CURVE = {"power_offset", "noise_burst", "stuck_value"}
 each_seed = pytest.mark.parametrize("seed", JUDGED)
