@@ -19,7 +19,7 @@ from tests.conftest import ROOT, START, clock
 ROOMS = sorted(
     module.name
     for module in pkgutil.iter_modules(powerstage.__path__)
-    if module.ispkg and module.name != "cli"
+    if module.ispkg and module.name not in {"cli", "pytest_plugin"}
 )
 NAMES = [
     (room, name) for room in ROOMS for name in importlib.import_module(f"powerstage.{room}").__all__

@@ -93,7 +93,7 @@ def test_the_commands_that_it_names_work(powerstage: Run, played: Played) -> Non
     )
     looked, seen = powerstage(*look), powerstage(*then)
     assert (looked.returncode, seen.returncode) == (1, 1)
-    assert "check unit.of_measure" in looked.stdout
+    assert "error unit.of_measure: " in looked.stdout
     assert "consumer: 21 accepted, 1 rejected, 2 unreadable" in seen.stdout
 
 
@@ -111,23 +111,22 @@ def test_the_same_seed_gives_the_same_demo(powerstage: Run, played: Played, tmp_
     assert (found["blamed"], found["clean_deliveries"], done.returncode) == ([], 21, 0)
 
 
-def test_what_no_check_sees_yet_is_told_and_not_counted(powerstage: Run, tmp_path: Path) -> None:
+def test_what_no_check_can_see_is_told_and_not_counted(powerstage: Run, tmp_path: Path) -> None:
     """Neither caught nor missed: 0, with a line for it; what is harmless is let pass."""
     names = "spike,power_in_volt_amperes,unsorted_rows,nan_value"
     options = ("--devices", "3", "--days", "1", "--faults", names)
     done = powerstage("demo", *options, "--into", tmp_path / "demo")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 of 1 faults caught, 0 false alarms in 21 clean deliveries.\n" in done.stdout
+    assert "2 of 2 faults caught, 0 false alarms in 21 clean deliveries.\n" in done.stdout
     sums = done.stdout.split("clean deliveries.\n")[1].split("\n\n")[0].splitlines()
     assert sums == [
         "  1 harmless, and let pass",
-        "  1 without a check yet: not counted",
         "  1 too small for any check: not counted",
     ]
     ends = {
         line.split()[0]: line.split("  ")[-1].strip() for line in done.stdout.splitlines() if line
     }
-    assert ends["spike"] == "no check yet"
+    assert ends["spike"] == "✓ rejected"
     assert ends["power_in_volt_amperes"] == "undetectable"
     assert ends["unsorted_rows"] == "✓ accepted"
 
