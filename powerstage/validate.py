@@ -113,15 +113,20 @@ class _Part:
         verdict = "accepted" if report.ok else judgement.verdict
         return replace(judgement, report=report, verdict=verdict)
 
-    def consumed(self, consumed: Consumed, slots: Collection[Slot]) -> Consumed:
-        """A run of the consumer on these slots."""
-        periods = [slot.period for slot in slots if slot.dataset == "telemetry"]
-        gaps = find_gaps(periods, consumed.contract.delivery_interval)
+    def consumed(self, consumed: Consumed, slots: Collection[Slot] | None) -> Consumed:
+        """A run of the consumer on these slots, or on all."""
+        gaps = consumed.gaps
+        if slots is not None:
+            periods = [slot.period for slot in slots if slot.dataset == "telemetry"]
+            gaps = find_gaps(periods, consumed.contract.delivery_interval)
         return replace(
             consumed,
             judgements=tuple(self.judgement(judgement) for judgement in consumed.judgements),
             gaps=gaps if self.counts(PERIOD_MISSING.id) else (),
             strays=consumed.strays if self.counts(COMMIT_KEY.id) else (),
+            feed_findings=tuple(
+                finding for finding in consumed.feed_findings if self.counts(finding.check.id)
+            ),
         )
 
     def counts(self, check: str) -> bool:
@@ -325,14 +330,14 @@ def _validate_feed(
     )
 
 
-def _slots(store: Store, slot: Slot | None, part: _Part) -> frozenset[Slot]:
-    """The deliveries that count, of those that are there; an empty feed is left to others."""
+def _slots(store: Store, slot: Slot | None, part: _Part) -> frozenset[Slot] | None:
+    """The deliveries that count, None for all; an empty feed is left to others."""
     if slot is not None:
         return frozenset([slot])
-    found = discover(store).slots
     since = part.since
     if since is None:
-        return frozenset(found)
+        return None
+    found = discover(store).slots
     later = frozenset(slot for slot in found if slot.period >= since)
     if found and not later:
         raise NothingToJudgeError(

@@ -29,15 +29,20 @@ CODE_USAGE = 4
 SpoiltRun = tuple[subprocess.CompletedProcess[str], ET.Element]
 
 
+def bare_environment() -> dict[str, str]:
+    """Where no CI runs, in which pytest says more, and pytest has no options of its own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "PYTEST_", "GITHUB_"))
+        and name not in {"CI", "BUILD_NUMBER"}
+    }
+
+
 def run_pytest(
     folder: Path, *arguments: str | Path, python: Path = Path(sys.executable), **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest in a project, with no plugin but ours and those that are named."""
-    bare = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "PYTEST_", "GITHUB_"))
-    }
     own = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         [str(python), "-m", "pytest", "-p", "powerstage.pytest_plugin", *map(str, arguments)],
@@ -46,7 +51,7 @@ def run_pytest(
         timeout=120,
         check=False,
         cwd=folder,
-        env=bare | own | environment,
+        env=bare_environment() | own | environment,
     )
 
 
@@ -426,7 +431,6 @@ def test_an_empty_project_with_powerstage_installed_runs_as_the_guide_shows(
     guide = (ROOT / "docs/pytest.md").read_text("utf-8")
     shown = re.findall(r"^```\n\$ (pytest [^\n]*)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
     assert shown
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     for command, output in shown:
         done = subprocess.run(
             [str(python), "-m", *shlex.split(command)],
@@ -435,7 +439,7 @@ def test_an_empty_project_with_powerstage_installed_runs_as_the_guide_shows(
             timeout=120,
             check=False,
             cwd=project,
-            env=bare | {"COLUMNS": "80"},
+            env=bare_environment() | {"COLUMNS": "80"},
         )
         assert steady(done.stdout) == steady(output), command
     assert 'name="value.range"' in (project / "junit.xml").read_text("utf-8")

@@ -77,6 +77,23 @@ def test_a_check_that_nobody_has_is_usage(feed: Path) -> None:
     assert "value.range" in error.fix
 
 
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ([], ["period.missing"]),
+        (["--check", "period.missing"], ["period.missing"]),
+        (["--check", "value.finite"], []),
+    ],
+)
+def test_what_only_several_periods_show_is_told(
+    feed: Path, options: list[str], found: list[str]
+) -> None:
+    """A feed is judged as the consumer judges it, feed findings included."""
+    document = json.loads(run("validate", feed, "--json", *options).stdout)
+    told = {finding["id"] for finding in document["feed_findings"]}
+    assert sorted(told - {"feed.fresh", "period.late"}) == found
+
+
 @pytest.mark.parametrize(("fail_on", "code"), [("error", 1), ("warning", 1), ("never", 0)])
 def test_what_fails_is_for_the_caller_to_say(feed: Path, fail_on: str, code: int) -> None:
     """Findings are shown all the same."""
