@@ -83,8 +83,10 @@ class Checker:
         self.close()
 
     def close(self) -> None:
-        """End the worker."""
-        self._drop()
+        """End the worker; another is started when there is a job."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
 
     def kill(self) -> None:
         """Make the job that another thread waits for end at once, with a ``WorkerError``."""
@@ -194,12 +196,7 @@ class Checker:
             "timezone": timezone,
             **_limits(len(paths)),
         }
-        answer, cause, _ = self._answer(job)
-        if answer is None or "error" in answer:
-            self._drop()
-            raise WorkerError(
-                f"cannot write {path}", cause=str(answer["error"]) if answer else cause
-            )
+        self._done(job, f"cannot write {path}")
 
     def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
         """Run statements that may read these files and no others: the rows of the last.
@@ -212,16 +209,21 @@ class Checker:
             "paths": [str(path) for path in files],
             **_limits(len(files)),
         }
-        answer, cause, _ = self._answer(job)
-        if answer is None or "error" in answer:
-            self._drop()
-            raise WorkerError(
-                "cannot look at several periods at once",
-                cause=str(answer["error"]) if answer else cause,
-                fix="what was judged is recorded; if it ends so again, report it",
-            )
+        answer = self._done(
+            job,
+            "cannot look at several periods at once",
+            fix="what was judged is recorded; if it ends so again, report it",
+        )
         rows: list[list[Any]] = answer["rows"]
         return rows
+
+    def _done(self, job: dict[str, Any], failure: str, *, fix: str = "") -> dict[str, Any]:
+        """The answer to a job that is no judging: it is done, or the tool is broken."""
+        answer, cause, _ = self._answer(job)
+        if answer is None or "error" in answer:
+            self.close()
+            raise WorkerError(failure, cause=str(answer["error"]) if answer else cause, fix=fix)
+        return answer
 
     def _asked(self, job: dict[str, Any], query: ScanCheck) -> Report:
         """The outcome of a query of the contract's own, a job to itself: it spoils no other."""
@@ -243,7 +245,7 @@ class Checker:
                 try:
                     return _report(checks, answer)
                 except (LookupError, TypeError, ValueError, AttributeError):
-                    self._drop()
+                    self.close()
                     reason = BREAKS_READER
             if is_final:
                 break
@@ -267,12 +269,7 @@ class Checker:
             return answer, "", False
         finally:
             if not is_sound:
-                self._drop()
-
-    def _drop(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+                self.close()
 
 
 def _file(path: str, file: InputFile) -> dict[str, Any]:
