@@ -5,7 +5,7 @@ from typing import Final
 from powerstage.contract import Verdict
 from powerstage.faults import edits
 from powerstage.faults.fault import Bytes, Effect, Fault, Whole
-from powerstage.faults.parts import needs_complete, needs_double, needs_start
+from powerstage.faults.parts import needs_most, needs_start
 
 
 def _column(
@@ -22,7 +22,6 @@ def _column(
         magnitude=magnitude,
         check=check,
         effects=(Whole(columns=columns),),
-        unless=(needs_double,) if "REAL" in columns else (),
     )
 
 
@@ -87,8 +86,7 @@ def _file(name: str, words: str, magnitude: str, check: str, effect: Effect) -> 
         verdict=verdict,
         effects=(effect,),
         unless={
-            "half_file": (needs_complete(0.5),),
-            "no_rows": (needs_complete(0),),
+            "half_file": (needs_most,),
             "wrong_hour": (needs_start,),
         }.get(name, ()),
     )

@@ -103,12 +103,6 @@ def needs_column(part: str, words: str) -> Callable[[Contract], str]:
     return lambda contract: "" if part in columns(contract) else f"telemetry has no {words}"
 
 
-def needs_double(contract: Contract) -> str:
-    """For faults in what only a floating-point number can be."""
-    type_ = columns(contract)["value"].type
-    return "" if type_ == "DOUBLE" else f"its values are {type_}"
-
-
 def needs_required(part: str) -> Callable[[Contract], str]:
     """For what is not there."""
 
@@ -187,14 +181,10 @@ def needs_all(contract: Contract) -> str:
     return "" if enough == 1 else f"{enough:.12g} of the readings are enough for it"
 
 
-def needs_complete(ratio: float) -> Callable[[Contract], str]:
-    """For readings left out: so large a part of them must be too few."""
-
-    def reason(contract: Contract) -> str:
-        enough = contract.completeness
-        return "" if enough > ratio else f"{enough:.0%} of the readings are enough for it"
-
-    return reason
+def needs_most(contract: Contract) -> str:
+    """For half of the readings left out: they must be too few."""
+    enough = contract.completeness
+    return "" if enough > 0.5 else f"{enough:.0%} of the readings are enough for it"
 
 
 def outside(value: float, of: Callable[[Contract], Measure | None]) -> Callable[[Contract], str]:

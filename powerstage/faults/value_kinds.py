@@ -7,7 +7,6 @@ from powerstage.faults.fault import Change, Fault, Target
 from powerstage.faults.parts import (
     any_measure,
     needs_column,
-    needs_double,
     needs_load,
     needs_power,
     needs_required,
@@ -48,7 +47,6 @@ VALUE_KINDS: Final = (
         check="$value.finite",
         target=_READING,
         effects=_value("'NaN'::DOUBLE"),
-        unless=(needs_double,),
     ),
     Fault(
         name="infinite_value",
@@ -58,7 +56,6 @@ VALUE_KINDS: Final = (
         check="$value.finite",
         target=_READING,
         effects=_value("'Infinity'::DOUBLE"),
-        unless=(needs_double,),
     ),
     Fault(
         name="sentinel_65535",
