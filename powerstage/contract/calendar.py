@@ -1,4 +1,4 @@
-"""Periods in a row: which of them are missing from a feed."""
+"""Periods in a row, and which of them are missing from a feed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +25,17 @@ def is_period(start: datetime, interval: timedelta) -> bool:
     """Whether a moment (UTC) starts a period, and one that ends before time does."""
     last = datetime.max.replace(tzinfo=start.tzinfo)
     return period_of(start, interval) == start and start <= last - interval
+
+
+def in_runs(periods: Iterable[datetime], interval: timedelta) -> list[list[datetime]]:
+    """The periods in their order, in runs without a gap."""
+    runs: list[list[datetime]] = []
+    for period in sorted(periods):
+        if runs and period - runs[-1][-1] == interval:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    return runs
 
 
 def find_gaps(periods: Iterable[datetime], interval: timedelta) -> tuple[Gap, ...]:

@@ -6,6 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from powerstage.contract import Contract
+from powerstage.contract.calendar import in_runs
 from powerstage.errors import UsageError
 from powerstage.faults.draw import draw
 from powerstage.faults.fault import Fault
@@ -36,7 +37,7 @@ def lay_out(
                 )
             inner.remove(period)
             placed[fault.name] = (period,)
-    runs = _runs(inner, contract.delivery_interval)
+    runs = in_runs(inner, contract.delivery_interval)
     guests: list[dict[str, int]] = [{} for _ in runs]
     # The longest first: what is short fits in anywhere.
     for name in sorted(lengths, key=lambda name: (-lengths[name], draw(seed, name))):
@@ -78,17 +79,6 @@ def _changes(contract: Contract, period: datetime) -> bool:
 def _length(fault: Fault, interval: timedelta) -> int:
     """How many periods a fault takes."""
     return max(fault.target.periods, -(-fault.target.lasts // interval))
-
-
-def _runs(periods: Sequence[datetime], interval: timedelta) -> list[list[datetime]]:
-    """The periods in runs without a gap."""
-    runs: list[list[datetime]] = []
-    for period in periods:
-        if runs and period - runs[-1][-1] == interval:
-            runs[-1].append(period)
-        else:
-            runs.append([period])
-    return runs
 
 
 def _seated(
