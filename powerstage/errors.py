@@ -90,3 +90,11 @@ class NothingToJudgeError(PowerstageError):
     """There is nothing under the target."""
 
     exit_code = 4
+
+
+def no_delivery(feed: str) -> NothingToJudgeError:
+    """What is said of a feed in which nobody has committed anything."""
+    return NothingToJudgeError(
+        f"there is no delivery in {feed}",
+        fix="check the URL; a feed has an object under commits/ for each delivery",
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from powerstage.checks import (
+    PERIOD_MISSING,
     Checker,
     FailingRows,
     FileFormat,
@@ -26,7 +27,6 @@ from powerstage.consumer import Consumed, Judgement, Lake, consume
 from powerstage.consumer.consume import (
     COMMIT_KEY,
     FEED_CHECKS,
-    PERIOD_MISSING,
     discover,
     feed_contract,
 )
@@ -167,9 +167,8 @@ def validate(
     """
     part = _Part(since=since, checks=frozenset(checks) or None)
     path = Path(target)
-    is_local = "://" not in target and not target.endswith(".json")
     with _kept(failing_rows, checks) as kept:
-        if not is_local or (path / "commits").is_dir():
+        if is_in_feed(target):
             return _validate_feed(
                 target, clock, contract, part, kept=kept, on_judgement=on_judgement
             )
@@ -331,7 +330,7 @@ def _validate_feed(
 
 
 def _slots(store: Store, slot: Slot | None, part: _Part) -> frozenset[Slot] | None:
-    """The deliveries that count, None for all; an empty feed is left to others."""
+    """The deliveries that count; None for all."""
     if slot is not None:
         return frozenset([slot])
     since = part.since
@@ -345,6 +344,11 @@ def _slots(store: Store, slot: Slot | None, part: _Part) -> frozenset[Slot] | No
             fix=f"the last period is {period_text(max(slot.period for slot in found))}",
         )
     return later
+
+
+def is_in_feed(target: str) -> bool:
+    """Whether a target is a feed, or a delivery in one, by its name and what stands there."""
+    return "://" in target or target.endswith(".json") or Path(target, "commits").is_dir()
 
 
 def split_delivery(target: str) -> tuple[str, Slot | None]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from powerstage.checks.result import Check
 from powerstage.contract import Contract, Slot
-from powerstage.contract.calendar import find_gaps, is_period
+from powerstage.contract.calendar import find_gaps, in_runs, is_period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,13 @@ def feed_check(id_: str, words: str, expected: str) -> Check:
     )
 
 
-PERIOD_MISSING: Final = feed_check(
-    "period.missing", "no period is missing", "a delivery of every period"
+PERIOD_MISSING: Final = Check(
+    id="period.missing",
+    words="no period is missing",
+    expected="a delivery for each period between the first and the last",
+    severity="error",
+    at="the feed",
+    counts="periods",
 )
 PERIOD_LATE: Final = feed_check(
     "period.late", "every period arrives in time", "no later than the agreed latency after its end"
@@ -102,12 +107,6 @@ def find_timeliness(
 
 def _late(late: Mapping[datetime, timedelta], interval: timedelta) -> list[FeedFinding]:
     """One finding for each run of late periods."""
-    runs: list[list[datetime]] = []
-    for period in sorted(late):
-        if runs and period - runs[-1][-1] == interval:
-            runs[-1].append(period)
-        else:
-            runs.append([period])
     return [
         FeedFinding(
             check=PERIOD_LATE,
@@ -121,5 +120,5 @@ def _late(late: Mapping[datetime, timedelta], interval: timedelta) -> list[FeedF
                 ),
             ),
         )
-        for run in runs
+        for run in in_runs(late, interval)
     ]

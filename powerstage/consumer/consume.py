@@ -10,6 +10,7 @@ from typing import Final
 
 import powerstage
 from powerstage.checks import (
+    PERIOD_MISSING,
     Check,
     Checker,
     CheckResult,
@@ -43,22 +44,14 @@ from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ConflictError,
     ContractError,
-    NothingToJudgeError,
     RecordError,
     UsageError,
+    no_delivery,
 )
 from powerstage.store import Store, create, read
 
 DEFAULT_CONSUMER: Final = "consumer"
 # Checks of a feed as a whole: no delivery is blamed for what they find.
-PERIOD_MISSING: Final = Check(
-    id="period.missing",
-    words="no period is missing",
-    expected="a delivery for each period between the first and the last",
-    severity="error",
-    at="the feed",
-    counts="periods",
-)
 COMMIT_KEY: Final = Check(
     id="commit.key",
     words="nothing but commits stands under commits/",
@@ -106,7 +99,11 @@ class Discovered:
 
 
 def discover(store: Store) -> Discovered:
-    """Every delivery of a feed, by its commit: a whole listing, never a watermark."""
+    """Every delivery of a feed, by its commit: a whole listing, never a watermark.
+
+    Raises:
+        NothingToJudgeError: nothing stands under ``commits/``.
+    """
     written, strays = [], []
     for info in store.list(COMMITS):
         try:
@@ -116,6 +113,8 @@ def discover(store: Store) -> Discovered:
             continue
         if isinstance(key, CommitKey):
             written.append((key.slot, info.modified_at))
+    if not written and not strays:
+        raise no_delivery(store.url)
     return Discovered(
         slots=tuple(sorted(slot for slot, _ in written)),
         strays=tuple(strays),
@@ -150,7 +149,7 @@ def consume(
         on_judgement: called after each verdict is recorded.
 
     Raises:
-        NothingToJudgeError: the feed holds no delivery at all.
+        NothingToJudgeError: there is nothing in the feed.
         StoreUnavailableError, StoreRefusedError, WorkerError: no verdict on what is left; what
             was judged is recorded, and the next run goes on from there.
     """
@@ -159,11 +158,6 @@ def consume(
     except RecordError as error:
         raise UsageError(error.message, fix=f"--as: {error.fix}") from error
     found = discover(store)
-    if not found.slots and not found.strays:
-        raise NothingToJudgeError(
-            f"there is no delivery in {store.url}",
-            fix="check the URL; a feed has an object under commits/ for each delivery",
-        )
     with lake.at_work() as incoming, Checker(failing_rows) as checker:
         _claim(lake, store, name)
         agreed = _agree(store, lake, contract)

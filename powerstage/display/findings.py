@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from powerstage.checks import Check, CheckResult, Report, Sample, fails, passes
+from powerstage.checks import PERIOD_MISSING, Check, CheckResult, Report, Sample, fails, passes
 from powerstage.consumer import Consumed
-from powerstage.consumer.consume import COMMIT_KEY, PERIOD_MISSING
+from powerstage.consumer.consume import COMMIT_KEY
 from powerstage.contract import period_text
 
 

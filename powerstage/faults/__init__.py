@@ -5,14 +5,12 @@ A fault wraps what it spoils, a source or a store; nothing else knows of it.
 """
 
 from powerstage.faults.catalogue import catalogue, checks_of_today, names_by_level
-from powerstage.faults.delivery_kinds import PERIOD_MISSING
 from powerstage.faults.fault import Evidence, Fault, Level
 from powerstage.faults.inject import Injector
 from powerstage.faults.plan import PlannedFault, RowCounts, all_faults, plan_faults
 from powerstage.faults.truth import TRUTH, truth_document, truth_of, write_truth
 
 __all__ = [
-    "PERIOD_MISSING",
     "TRUTH",
     "Evidence",
     "Fault",

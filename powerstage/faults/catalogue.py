@@ -6,7 +6,7 @@ from dataclasses import replace
 from string import Template
 from typing import Final
 
-from powerstage.checks import Check, compile_plan
+from powerstage.checks import PERIOD_MISSING, Check, compile_plan
 from powerstage.consumer import judge
 from powerstage.consumer.findings import VALUE_CHECKS
 from powerstage.contract import Contract
@@ -14,7 +14,6 @@ from powerstage.contract.model import Severity
 from powerstage.faults.delivery_kinds import (
     COMMIT_KINDS,
     FLEET_KINDS,
-    PERIOD_MISSING,
     WIRE_KINDS,
 )
 from powerstage.faults.fault import Fault
@@ -44,7 +43,7 @@ _KINDS: Final = (
 _LINE_CHARACTERS: Final = 76
 _OF_THE_TRANSFER: Final = {
     check.id for check in vars(judge).values() if isinstance(check, Check)
-} | {PERIOD_MISSING}
+} | {PERIOD_MISSING.id}
 
 
 def catalogue(contract: Contract) -> tuple[Fault, ...]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from powerstage.checks import PERIOD_MISSING
 from powerstage.contract import Verdict
 from powerstage.faults import edits
 from powerstage.faults.fault import (
@@ -19,7 +20,6 @@ from powerstage.faults.parts import (
     needs_pattern,
 )
 
-PERIOD_MISSING: Final = "period.missing"
 LOWER_BY_A_HUNDREDTH: Final = Change(
     does="replace", columns=(("value", "greatest($minimum, round($value * 0.99, 3))"),)
 )
@@ -45,7 +45,7 @@ COMMIT_KINDS: Final = (
         level="commit",
         words="a period that is never delivered",
         magnitude="one period",
-        check=PERIOD_MISSING,
+        check=PERIOD_MISSING.id,
         verdict=None,
         effects=(Nothing(held_back=True),),
     ),

@@ -22,9 +22,9 @@ from powerstage.contract.layout import COMMITS, RECEIPTS, Key
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ContractError,
-    NothingToJudgeError,
     ObjectNotFoundError,
     RecordError,
+    no_delivery,
 )
 from powerstage.store import Store, read
 
@@ -76,10 +76,7 @@ def status(store: Store, *, clock: Callable[[], datetime]) -> FeedStatus:
     ]
     slots = sorted(slot for slot, _ in written)
     if not slots:
-        raise NothingToJudgeError(
-            f"there is no delivery in {store.url}",
-            fix="check the URL; a feed has an object under commits/ for each delivery",
-        )
+        raise no_delivery(store.url)
     latest: dict[tuple[Slot, str], ReceiptKey] = {}
     for key, _ in _keys(store, RECEIPTS):
         # Listed in order: a higher judgement replaces a lower one.

@@ -18,7 +18,7 @@ from powerstage.contract.model import DatasetName
 from powerstage.errors import EnvironmentFailedError, NothingToJudgeError, UsageError
 from powerstage.pytest_plugin.text import error_words
 from powerstage.store import open_store
-from powerstage.validate import file_format, find_export, split_delivery
+from powerstage.validate import file_format, find_export, is_in_feed, split_delivery
 
 # What is checked, "" for the target itself, and the ids of its checks.
 _Groups: TypeAlias = list[tuple[str, list[str]]]
@@ -60,32 +60,26 @@ def _require_file(inventory: str | None) -> None:
 
 
 def _groups(place: str, contract: Contract | None, *, has_inventory: bool) -> _Groups:
-    path = Path(place)
     if not place:
         raise UsageError("a target is empty", fix="name a file, a folder or a feed's URL")
-    if "://" not in place and not place.endswith(".json"):
-        if path.is_file():
-            # It may be either; its columns say which, and they are not read yet.
-            format_, agreed = file_format(path), contract or default()
-            telemetry = _ids(agreed, "telemetry", format_, with_inventory=has_inventory)
-            return [("", _once(telemetry + _ids(agreed, "inventory", format_)))]
-        if not (path / "commits").is_dir():
-            export = find_export(path, contract)
-            inventory = _ids(export.contract, "inventory", export.inventory_format)
-            telemetry = _ids(export.contract, "telemetry", export.telemetry_format)
-            return [("", _once(inventory + telemetry))]
-    return _feed_groups(place, contract)
+    if is_in_feed(place):
+        return _feed_groups(place, contract)
+    path = Path(place)
+    if path.is_file():
+        # It may be either; its columns say which, and they are not read yet.
+        format_, agreed = file_format(path), contract or default()
+        telemetry = _ids(agreed, "telemetry", format_, with_inventory=has_inventory)
+        return [("", _once(telemetry + _ids(agreed, "inventory", format_)))]
+    export = find_export(path, contract)
+    inventory = _ids(export.contract, "inventory", export.inventory_format)
+    telemetry = _ids(export.contract, "telemetry", export.telemetry_format)
+    return [("", _once(inventory + telemetry))]
 
 
 def _feed_groups(place: str, contract: Contract | None) -> _Groups:
     feed, slot = split_delivery(place)
     store = open_store(feed)
     found = discover(store)
-    if not found.slots and not found.strays:
-        raise NothingToJudgeError(
-            f"there is no delivery in {store.url}",
-            fix="check the URL; a feed has an object under commits/ for each delivery",
-        )
     if slot is not None and slot not in found.slots:
         raise NothingToJudgeError(
             f"{slot} was not delivered to {feed}", fix=f"powerstage status {feed}"

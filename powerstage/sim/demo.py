@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from powerstage.checks import FeedFinding
+from powerstage.checks import PERIOD_MISSING, FeedFinding
 from powerstage.consumer import Consumed, Judgement, Lake, consume
 from powerstage.contract import Contract, Slot
 from powerstage.errors import UsageError
 from powerstage.faults import (
-    PERIOD_MISSING,
     TRUTH,
     Injector,
     PlannedFault,
@@ -279,9 +278,9 @@ def _outcome(planned: PlannedFault, consumed: Consumed) -> FaultOutcome:
         outcome = "caught" if fault.check in seen else "not shown"
         came_of_it = "reported" if seen else came_of_it
         words |= seen
-    elif fault.check == PERIOD_MISSING:
+    elif fault.check == PERIOD_MISSING.id:
         is_seen = any(gap.first <= planned.period <= gap.last for gap in consumed.gaps)
-        words = {fault.check: "no period is missing"} if is_seen else {}
+        words = {fault.check: PERIOD_MISSING.words} if is_seen else {}
         came_of_it = "reported missing" if is_seen else "not noticed"
         outcome = "caught" if is_seen and not judgements else "missed"
     else:

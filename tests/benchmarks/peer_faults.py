@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from powerstage.checks import PERIOD_MISSING
 from powerstage.contract import Commit, default, period_text
-from powerstage.faults import PERIOD_MISSING, Fault, Injector, catalogue, plan_faults
+from powerstage.faults import Fault, Injector, catalogue, plan_faults
 from powerstage.producer import publish, synthesise
 from powerstage.store import FolderStore
 from powerstage.validate import validate
@@ -119,7 +120,7 @@ def _ours(fault: Fault | None, feed: Path) -> str:
     judged = validate(str(feed), clock=lambda: START)
     found = {finding.check.id for _, report in judged.reports for finding in report.findings}
     if judged.consumed and judged.consumed.gaps:
-        found.add(PERIOD_MISSING)
+        found.add(PERIOD_MISSING.id)
     if judged.ok:
         return "passes" if fault is None else "**passes**"
     if fault is not None and fault.check in found:

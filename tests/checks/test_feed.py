@@ -49,7 +49,7 @@ def test_a_feed_without_a_delivery_shows_nothing(find: Find) -> None:
 def test_a_missing_period_is_found(find: Find) -> None:
     """From its start to the end of its run, with how many there are."""
     (finding,) = find({0: DUE, 3: DUE}, at(4))
-    assert (finding.check.id, finding.check.severity) == ("period.missing", "warning")
+    assert (finding.check.id, finding.check.severity) == ("period.missing", "error")
     assert (finding.start, finding.end, finding.numbers) == (at(1), at(3), (("periods", 2.0),))
 
 
