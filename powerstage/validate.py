@@ -26,8 +26,8 @@ from powerstage.checks import (
 from powerstage.consumer import Consumed, Judgement, Lake, consume
 from powerstage.consumer.consume import (
     COMMIT_KEY,
-    FEED_CHECKS,
     discover,
+    feed_checks,
     feed_contract,
 )
 from powerstage.consumer.judge import DELIVERY_CHECKS
@@ -124,7 +124,8 @@ class _Part:
             judgements=tuple(self.judgement(judgement) for judgement in consumed.judgements),
             gaps=gaps if self.counts(PERIOD_MISSING.id) else (),
             strays=consumed.strays if self.counts(COMMIT_KEY.id) else (),
-            feed_findings=tuple(
+            feed_findings=consumed.feed_findings
+            and tuple(
                 finding for finding in consumed.feed_findings if self.counts(finding.check.id)
             ),
         )
@@ -218,7 +219,7 @@ def _require_known(part: _Part, contract: Contract) -> None:
         for format_ in _SUFFIXES.values()
         for check in compile_plan(contract, dataset, format_).checks
     }
-    known |= {check.id for check in (*DELIVERY_CHECKS, *FEED_CHECKS)}
+    known |= {check.id for check in (*DELIVERY_CHECKS, *feed_checks(contract))}
     for id_ in sorted((part.checks or set()) - known):
         near = get_close_matches(id_, sorted(known), n=3, cutoff=0.4) or sorted(known)
         raise UsageError(f"there is no check {id_}", fix=f"name one of {', '.join(near)}")

@@ -294,6 +294,19 @@ def test_a_feed_has_its_deliveries_and_findings_of_its_own(broken_feed: Path) ->
     assert any(name.startswith("feed::inventory/") for name in outcomes(done))
 
 
+def test_what_the_clock_shows_of_a_feed_warns(broken_feed: Path, project: Path) -> None:
+    """The first period came in time and the last four weeks later: no delivery is to blame."""
+    shutil.copytree(broken_feed, project / "feed")
+    in_time = datetime(2026, 11, 1, 2, tzinfo=UTC).timestamp()
+    os.utime(project / "feed" / "commits" / f"{FIRST}.json", (in_time, in_time))
+    name = "feed::period.late"
+    call = ["-v", "--powerstage-target=feed", f"powerstage::{name}"]
+    done = run_pytest(project, *call)
+    assert (outcomes(done), done.returncode) == ({name: "PASSED"}, 0)
+    assert re.search(r"DataWarning: every period arrives in time +1 findings", done.stdout)
+    assert "2026-11-01T02:00:00Z" in done.stdout
+
+
 def test_one_delivery_is_a_target(broken_feed: Path) -> None:
     """Its checks and no others."""
     target = f"feed/commits/{FIRST}.json"

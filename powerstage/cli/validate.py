@@ -108,7 +108,8 @@ def validate(
     code = _code(validated, fail_on)
     _show(terminal, validated, failing_rows)
     consumed = validated.consumed
-    feed = feed_results(consumed) if consumed and validated.slot is None else []
+    of_feed = feed_results(consumed) if consumed and validated.slot is None else []
+    feed = [result for result in of_feed if not checks or result.check.id in checks]
     summaries = summarise(validated.reports, feed)
     if junit_path:
         junit_path.write_bytes(

@@ -10,6 +10,8 @@ from typing import Final
 
 import powerstage
 from powerstage.checks import (
+    FEED_FRESH,
+    PERIOD_LATE,
     PERIOD_MISSING,
     Check,
     Checker,
@@ -20,7 +22,7 @@ from powerstage.checks import (
     first_arrivals,
 )
 from powerstage.consumer.ahead import judge_ahead
-from powerstage.consumer.findings import find_values
+from powerstage.consumer.findings import find_values, value_checks
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
@@ -60,7 +62,6 @@ COMMIT_KEY: Final = Check(
     at="the feed",
     counts="keys",
 )
-FEED_CHECKS: Final = (PERIOD_MISSING, COMMIT_KEY)
 _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
 
@@ -74,7 +75,7 @@ class Consumed:
     ``gaps`` are periods missing between the first and the last that were delivered, and
     ``strays`` keys under ``commits/`` that are none of the layout: findings about the feed,
     no part of any verdict. So are ``feed_findings``: what the clock and several periods show;
-    none where only some deliveries were to be judged.
+    None where only some deliveries were to be judged.
     """
 
     contract: Contract
@@ -83,7 +84,7 @@ class Consumed:
     known_refused: int
     gaps: tuple[Gap, ...]
     strays: tuple[str, ...]
-    feed_findings: tuple[FeedFinding, ...] = ()
+    feed_findings: tuple[FeedFinding, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,11 @@ class Discovered:
     slots: tuple[Slot, ...]
     strays: tuple[str, ...]
     arrivals: Mapping[datetime, datetime]
+
+
+def feed_checks(contract: Contract) -> tuple[Check, ...]:
+    """The checks of a feed as a whole."""
+    return (PERIOD_MISSING, COMMIT_KEY, PERIOD_LATE, FEED_FRESH, *value_checks(contract))
 
 
 def discover(store: Store) -> Discovered:
@@ -184,7 +190,7 @@ def consume(
             if send_receipts:
                 run.send_receipts()
         lake.write_views(checker)
-        findings = run.feed_findings(found) if only is None else ()
+        findings = run.feed_findings(found) if only is None else None
     return Consumed(
         contract=agreed,
         judgements=tuple(judgements),

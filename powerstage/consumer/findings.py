@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from powerstage.checks import Checker, FeedFinding, feed_check
+from powerstage.checks import Check, Checker, FeedFinding, feed_check
 from powerstage.consumer.lake import Lake, files_query
 from powerstage.contract import Contract, Measure
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
@@ -35,6 +35,7 @@ VALUE_CHECKS: Final = tuple(
         ("value.replayed", "no period says what an earlier one said", "values of its own"),
     )
 )
+_WITHOUT_A_LINE: Final = frozenset({"value.replayed"})
 _BY_ID: Final = {check.id: check for check in VALUE_CHECKS}
 
 # A device without so much history has no line.
@@ -69,6 +70,13 @@ _ROUND_NATS_MAX: Final = 4.0
 _SHARE_MIN: Final = 0.03
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKAGE: Final = "powerstage.consumer"
+
+
+def value_checks(contract: Contract) -> tuple[Check, ...]:
+    """Those that a contract has: without power or load no device has a line."""
+    if _power(contract) is None or _load(contract) is None:
+        return tuple(check for check in VALUE_CHECKS if check.id in _WITHOUT_A_LINE)
+    return VALUE_CHECKS
 
 
 def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedFinding, ...]:
@@ -250,7 +258,7 @@ def _finding(contract: Contract, row: Sequence[Any]) -> FeedFinding:
         check=check,
         device=str(device),
         # A period is repeated in all its measures.
-        measure=None if check.id == "value.replayed" or power is None else power.name,
+        measure=None if check.id in _WITHOUT_A_LINE or power is None else power.name,
         start=_EPOCH + int(first) * interval,
         end=_EPOCH + (int(last) + 1) * interval,
         numbers=tuple((str(name), round(float(value), 2)) for name, value in numbers.items()),

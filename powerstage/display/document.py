@@ -78,7 +78,7 @@ def consumed_part(consumed: Consumed) -> dict[str, Any]:
         "known_refused": consumed.known_refused,
         "missing": gaps_part(consumed.gaps),
         "strays": list(consumed.strays),
-        "feed_findings": feed_findings_part(consumed.feed_findings),
+        "feed_findings": feed_findings_part(consumed.feed_findings or ()),
     }
 
 

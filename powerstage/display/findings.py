@@ -3,10 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from powerstage.checks import PERIOD_MISSING, Check, CheckResult, Report, Sample, fails, passes
+from powerstage.checks import (
+    PERIOD_MISSING,
+    Check,
+    CheckResult,
+    FeedFinding,
+    Report,
+    Sample,
+    fails,
+    passes,
+)
 from powerstage.consumer import Consumed
-from powerstage.consumer.consume import COMMIT_KEY
+from powerstage.consumer.consume import COMMIT_KEY, feed_checks
 from powerstage.contract import period_text
+from powerstage.contract.receipt import utc_text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +63,7 @@ def summarise(
 
 
 def feed_results(consumed: Consumed) -> list[CheckResult]:
-    """What is found of a feed as a whole: periods that are missing, and stray objects."""
+    """What came of the checks of a feed as a whole, as far as they were run."""
     gaps = tuple(
         Sample(
             file="",
@@ -70,10 +80,18 @@ def feed_results(consumed: Consumed) -> list[CheckResult]:
     missing = sum(gap.periods for gap in consumed.gaps)
     slots = {judgement.slot for judgement in consumed.judgements}
     periods = {slot.period for slot in slots if slot.dataset == "telemetry"}
-    return [
+    results = [
         _result(PERIOD_MISSING, missing, len(periods) + missing, gaps),
         _result(COMMIT_KEY, len(strays), len(slots) + len(strays), strays),
     ]
+    if consumed.feed_findings is None:
+        return results
+    known = {result.check.id for result in results}
+    for check in feed_checks(consumed.contract):
+        if check.id not in known:
+            found = [_sample(found) for found in consumed.feed_findings if found.check == check]
+            results.append(_result(check, len(found), 0, tuple(found)))
+    return results
 
 
 def place(sample: Sample, folder: str) -> str:
@@ -109,6 +127,17 @@ def _result(check: Check, failed: int, total: int, samples: tuple[Sample, ...]) 
     if not failed:
         return passes(check, total)
     return fails(check, failed=failed, total=total, samples=samples[:5])
+
+
+def _sample(finding: FeedFinding) -> Sample:
+    about = [("device", finding.device), ("measure", finding.measure)]
+    values = [
+        *((name, value) for name, value in about if value),
+        ("start", utc_text(finding.start)),
+        ("end", utc_text(finding.end)),
+        *((name, f"{value:g}") for name, value in finding.numbers),
+    ]
+    return Sample(file="", row=0, values=tuple(values))
 
 
 def _quoted(text: str) -> str:

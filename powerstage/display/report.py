@@ -138,7 +138,7 @@ def show_gaps(terminal: Terminal, gaps: Sequence[Gap]) -> None:
 
 def _show_feed(terminal: Terminal, consumed: Consumed) -> None:
     show_gaps(terminal, consumed.gaps)
-    show_feed_findings(terminal, consumed.feed_findings)
+    show_feed_findings(terminal, consumed.feed_findings or ())
     for stray in consumed.strays:
         terminal.line(("! ", WARN), f"not a commit: {stray}")
 

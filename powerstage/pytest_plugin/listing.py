@@ -12,7 +12,7 @@ import pytest
 
 from powerstage.checks import FileFormat, compile_plan
 from powerstage.consumer import DELIVERY_CHECKS, discover, feed_contract
-from powerstage.consumer.consume import FEED_CHECKS
+from powerstage.consumer.consume import feed_checks
 from powerstage.contract import Contract, default, load
 from powerstage.contract.model import DatasetName
 from powerstage.errors import EnvironmentFailedError, NothingToJudgeError, UsageError
@@ -94,7 +94,7 @@ def _feed_groups(place: str, contract: Contract | None) -> _Groups:
     if slot is not None:
         return [("", ids[slot.dataset])]
     deliveries = [(str(slot), ids[slot.dataset]) for slot in found.slots]
-    return [("", [check.id for check in FEED_CHECKS]), *deliveries]
+    return [("", [check.id for check in feed_checks(agreed)]), *deliveries]
 
 
 def _ids(

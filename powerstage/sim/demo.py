@@ -233,7 +233,7 @@ def _compare(
     blamed += [f"{key} was called a stray" for key in consumed.strays]
     blamed += [
         f"{finding.device}, {finding.start:%Y-%m-%dT%H:%MZ}: {finding.check.id}"
-        for finding in consumed.feed_findings
+        for finding in consumed.feed_findings or ()
         if finding.device is not None
         and not any(_is_about(finding, planned, consumed.contract) for planned in plan)
     ]
@@ -264,7 +264,7 @@ def _outcome(planned: PlannedFault, consumed: Consumed) -> FaultOutcome:
     came_of_it = verdicts or "not judged"
     seen = {
         finding.check.id: finding.check.words
-        for finding in consumed.feed_findings
+        for finding in consumed.feed_findings or ()
         if _is_about(finding, planned, consumed.contract)
     }
     outcome: Outcome = "missed"

@@ -168,7 +168,7 @@ def consumed(
             for key, body in objects.items():
                 if batch(key):
                     store.put(key, body)
-            found = consume(store, lake, clock=clock).feed_findings
+            found = consume(store, lake, clock=clock).feed_findings or ()
     return found
 
 
