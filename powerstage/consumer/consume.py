@@ -3,19 +3,17 @@
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import powerstage
 from powerstage.checks import (
     FEED_FRESH,
     PERIOD_LATE,
     PERIOD_MISSING,
     Check,
     Checker,
-    CheckResult,
     FailingRows,
     FeedFinding,
     find_timeliness,
@@ -26,31 +24,27 @@ from powerstage.consumer.findings import find_values, value_checks
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
+from powerstage.consumer.receipts import receipt_of, send
 from powerstage.contract import (
     CommitKey,
     Contract,
     ContractKey,
     DataFile,
-    Receipt,
-    ReceiptCheck,
-    ReceiptKey,
     Slot,
     loads,
     parse_key,
 )
 from powerstage.contract.calendar import Gap, find_gaps
-from powerstage.contract.layout import COMMITS, JUDGEMENT_MAX, check_name
-from powerstage.contract.receipt import CHECKS_MAX, utc_text
+from powerstage.contract.layout import COMMITS, check_name
 from powerstage.contract.safe_text import shown
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
-    ConflictError,
     ContractError,
     RecordError,
     UsageError,
     no_delivery,
 )
-from powerstage.store import Store, create, read
+from powerstage.store import Store, read
 
 DEFAULT_CONSUMER: Final = "consumer"
 # Checks of a feed as a whole: no delivery is blamed for what they find.
@@ -63,7 +57,6 @@ COMMIT_KEY: Final = Check(
     counts="keys",
 )
 _WORDS_MAX: Final = 1_000
-_BRIEF_MAX: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +277,7 @@ class _Run:
     def send_receipts(self) -> None:
         """Empty the outbox."""
         for receipt in self.lake.ledger.unsent_receipts():
-            self.lake.ledger.mark_sent(self._send(receipt))
+            self.lake.ledger.mark_sent(send(self.store, receipt))
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
@@ -320,49 +313,12 @@ class _Run:
                 rows=judgement.report.rows,
             ),
             files,
-            self._receipt(judgement),
+            receipt_of(
+                judgement, consumer=self.name, contract=self.contract, judged_at=self.clock()
+            ),
         )
         if judgement.slot.dataset == "inventory":
             self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
-
-    def _receipt(self, judgement: Judgement) -> Receipt:
-        receipt = self._whole_receipt(judgement)
-        if len(receipt.to_json()) <= RECORD_BYTES_MAX:
-            return receipt
-        # Texts from outside may be long: what was found matters more than samples of it.
-        brief = [
-            replace(check, words=check.words[:_BRIEF_MAX], sample=()) for check in receipt.checks
-        ]
-        return replace(receipt, checks=tuple(brief))
-
-    def _whole_receipt(self, judgement: Judgement) -> Receipt:
-        return Receipt(
-            slot=judgement.slot,
-            identity=judgement.identity,
-            consumer=self.name,
-            judgement=1,
-            verdict=judgement.verdict,
-            checks_passed=judgement.report.passed,
-            checks=tuple(
-                _receipt_check(finding) for finding in judgement.report.findings[:CHECKS_MAX]
-            ),
-            rules=f"{self.contract.sha256} powerstage {powerstage.__version__}",
-            judged_at=utc_text(self.clock()),
-        )
-
-    def _send(self, receipt: Receipt) -> Receipt:
-        """Write a receipt under the first judgement that is free, or that says the same."""
-        for judgement in range(receipt.judgement, JUDGEMENT_MAX + 1):
-            ours = replace(receipt, judgement=judgement)
-            key = ReceiptKey(consumer=self.name, slot=receipt.slot, judgement=judgement)
-            try:
-                theirs = Receipt.from_json(create(self.store, str(key), ours.to_json()))
-            except RecordError:
-                # Something that is no receipt stands there: the next judgement is free.
-                continue
-            if theirs.says_the_same_as(ours):
-                return theirs
-        raise ConflictError(f"{receipt.slot} has {JUDGEMENT_MAX} receipts of {self.name}")
 
 
 def _agree(store: Store, lake: Lake, contract: Contract | None) -> Contract:
@@ -390,14 +346,3 @@ def _claim(lake: Lake, store: Store, name: str) -> None:
                 f"the lake {lake.folder} has {fact} {known}, not {value}",
                 fix=f"use {known}, or another folder with --into",
             )
-
-
-def _receipt_check(finding: CheckResult) -> ReceiptCheck:
-    words = f"{finding.check.words}: {finding.detail}" if finding.detail else finding.check.words
-    return ReceiptCheck(
-        id=finding.check.id,
-        outcome="warn" if finding.outcome == "warn" else "fail",
-        rows=finding.failed,
-        words=shown(words, _WORDS_MAX),
-        sample=tuple(shown(str(sample), _WORDS_MAX) for sample in finding.samples),
-    )
