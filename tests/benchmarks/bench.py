@@ -50,7 +50,7 @@ def start() -> Iterator[str]:
 def synthesis_part() -> Iterator[str]:
     """How fast mock data are made."""
     yield (
-        f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s, one day;"
+        f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s, {synthesis.DAYS} days;"
         f" medians of {synthesis.ROUNDS} rounds; DuckDB {duckdb.__version__},"
         f" {processors()} processors.\n"
     )
