@@ -50,9 +50,9 @@ def start() -> Iterator[str]:
 def synthesis_part() -> Iterator[str]:
     """How fast mock data are made."""
     yield (
-        f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s, {synthesis.DAYS} days;"
-        f" medians of {synthesis.ROUNDS} rounds; DuckDB {duckdb.__version__},"
-        f" {processors()} processors.\n"
+        f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s,"
+        f" {synthesis.DAYS} days; medians of {synthesis.ROUNDS} rounds;"
+        f" DuckDB {duckdb.__version__}, {processors()} processors.\n"
     )
     yield from synthesis.table()
     yield f"\n{synthesis.memory()}"
