@@ -175,7 +175,7 @@ def _scan(plan: Plan, interval_us: int) -> dict[str, Any]:
         scan = scan.replace("SELECT ", f"SELECT ({plan.rows_check.count}), ", 1)
         checks.insert(0, plan.rows_check)
     return {
-        "prepare": prepare,
+        "prepare": [*prepare, *plan.sums],
         "sql": scan,
         "checks": [_scan_check(scanned) for scanned in checks],
         "blamed": asdict(plan.readable_check),

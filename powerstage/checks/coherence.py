@@ -10,10 +10,12 @@ from typing import Final
 
 from powerstage.checks.counts import SAMPLES_MAX, ScanCheck, texts
 from powerstage.checks.result import Check
-from powerstage.checks.rules import FILE, ROW
+from powerstage.checks.rules import FILE, HALF, ROW
 from powerstage.contract.model import Contract, Curves
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 
+# Views of the rows with their neighbours; what looks at neighbours is for one processor.
+HALVES: Final = ("neighbour0", "neighbour1")
 _PACKAGE: Final = "powerstage.checks"
 _UNIT_WATTS: Final = {"W": 1.0, "kW": 1000.0}
 _DIGITS: Final = {"W": 1, "kW": 4}
@@ -24,12 +26,12 @@ _STEP_PERCENT: Final = 10
 class Coherence:
     """The check, with what it adds to the scan.
 
-    ``prepare`` is a statement; ``sums`` are to be formed over ``source``.
+    ``prepare`` is a statement; ``sums`` are to be formed over each of ``sources``, and added.
     """
 
     check: ScanCheck
     prepare: str
-    source: str
+    sources: tuple[str, ...]
     sums: dict[str, str]
 
 
@@ -59,19 +61,20 @@ def coherence(contract: Contract, curves: Curves) -> Coherence:
     return Coherence(
         check=_check(contract, curves, pairs),
         prepare=f"SET VARIABLE curve = {_lines(contract, curves)}",
-        source=f'(SELECT *, {is_pair} AS "pair:here" FROM neighbour)',
+        sources=tuple(f'(SELECT *, {is_pair} AS "pair:here" FROM {name})' for name in HALVES),
         sums={name: f"count(*) FILTER (WHERE {sql})" for name, sql in filters.items()},
     )
 
 
-def neighbours(contract: Contract, curves: Curves) -> str:
-    """SQL for the rows of ``delivered``, each with the one that may be the other of a pair."""
+def neighbours(contract: Contract, curves: Curves, half: int) -> str:
+    """SQL for the rows of half of ``delivered``, each with what may be the other of a pair."""
     roles = contract.roles
     first, second = _in_order(curves)
     names = sorted(measure.name for measure in contract.measures)
     return sql_file(
         _PACKAGE,
         "neighbour.sql",
+        half=f"{HALF} = {half}",
         apart=names.index(second) - names.index(first),
         first=sql_text(first),
         **{

@@ -1,12 +1,13 @@
 """The checks whose failures one scan counts, each with the SQL for its count and its samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from powerstage.checks.result import Check
 from powerstage.checks.rules import (
     FILE,
+    GRID_POSITION,
     GRID_SLOT,
     LISTED_PREFIX,
     RAW_PREFIX,
@@ -22,15 +23,10 @@ SAMPLES_MAX: Final = 5
 TEXT_CHARACTERS_MAX: Final = 300
 COMPLETE: Final = "grid.complete"
 
-# Distinct, expected and present readings, each by its dense position: a bit in one bitmap.
-_BITS: Final = (
-    "bitstring_agg(\"grid:position\", 0, greatest(getvariable('positions'), 1)::BIGINT - 1)"
-)
-_ON_GRID: Final = {
-    "distinct_": f"coalesce(bit_count({_BITS}), 0)",
-    "present": 'count("grid:position")',
-}
 _EXPECTED: Final = "getvariable('positions')"
+# Distinct readings, each by its dense position: a bit in one bitmap.
+_BITS: Final = f"bitstring_agg({GRID_POSITION}, 0, greatest({_EXPECTED}, 1)::BIGINT - 1)"
+_ON_GRID: Final = {"bits": _BITS, "present": f"count({GRID_POSITION})"}
 # A share is no exact number: what is just allowed stays so.
 _TOLERANCE: Final = 1 + 1e-9
 
@@ -40,7 +36,7 @@ class ScanCheck:
     """A check whose failures the scan counts.
 
     ``count`` is SQL for ``[failed, total]`` in the scan, of the counts that ``broken_rows`` and
-    ``sums`` name; a rule of the user's own adds the number that it is about. Where it gives null,
+    ``totals`` name; a rule of the user's own adds the number that it is about. Where it gives null,
     the scan cannot tell, and ``recount`` is a query that does. ``samples`` is SQL for up to five
     of those that fail: file, row (0 where there is none), and a map of names to texts; none
     where no row is at fault. ``share_max`` is how much of the total may fail. ``predicate`` is
@@ -73,10 +69,31 @@ def broken_rows(rules: Sequence[RowRule]) -> str:
     return ", ".join(counts)
 
 
+def is_suspect(rules: Sequence[RowRule], *, on_grid: bool) -> str:
+    """SQL for whether a row may break a rule: true for each that does."""
+    if not on_grid:
+        return " OR ".join(f"({rule.predicate})" for rule in rules)
+    placed = [
+        rule.predicate if rule.predicate_on_grid is None else rule.predicate_on_grid
+        for rule in rules
+    ]
+    return " OR ".join([f"{GRID_POSITION} IS NULL", *(f"({sql})" for sql in placed if sql)])
+
+
 def sums(contract: Contract, dataset: Dataset, *, on_grid: bool) -> dict[str, str]:
-    """What is counted over all rows, by names: keys, on a grid by their places there."""
+    """What is counted over the rows of a part, by names: keys, on a grid by their places there."""
     return {"rows": "count(*)"} | (
         _ON_GRID if on_grid else _distinct(_unique_columns(contract, dataset))
+    )
+
+
+def totals(names: Iterable[str]) -> str:
+    """SQL for the sums of all parts; of bitmaps, how many bits are set: ``distinct_``."""
+    return ", ".join(
+        "coalesce(bit_count(bit_or(bits)), 0) AS distinct_"
+        if name == "bits"
+        else f"sum({name}) AS {name}"
+        for name in names
     )
 
 

@@ -11,25 +11,27 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from powerstage.checks.coherence import coherence, neighbours
+from powerstage.checks.coherence import HALVES, coherence, neighbours
 from powerstage.checks.counts import (
     ScanCheck,
     broken_rows,
     complete_check,
+    is_suspect,
     key_checks,
     row_check,
     rows_check,
     silent_check,
     sums,
+    totals,
 )
 from powerstage.checks.files import FileFormat, delivered_columns
 from powerstage.checks.quality import metric_checks, metric_rules, query_checks
 from powerstage.checks.references import device_table, reference_rules, site_rules
 from powerstage.checks.result import Check
 from powerstage.checks.rules import (
-    RowRule,
     column_rules,
-    late_us,
+    grid_start_us,
+    is_in_time,
     microseconds,
     reading_rules,
     start_us,
@@ -53,10 +55,10 @@ class Plan:
 
     ``columns`` are names and DuckDB types; ``delivered`` is what the view of that name selects
     of each file. ``window`` sets from when to when readings are due, then ``prepare`` makes what
-    the scan needs. ``scan`` gives one row: ``[failed, total]`` for each of ``scan_checks``, null
-    where it takes the check's ``recount``. ``queries`` are the contract's own: each runs by
-    itself, over the views ``inventory`` and ``telemetry`` in the contract's columns; ``views``
-    has what each selects.
+    the sums need. ``sums`` look at every row once; then ``scan`` gives one row:
+    ``[failed, total]`` for each of ``scan_checks``, null where it takes the check's ``recount``.
+    ``queries`` are the contract's own: each runs by itself, over the views ``inventory`` and
+    ``telemetry`` in the contract's columns; ``views`` has what each selects.
     """
 
     dataset: DatasetName
@@ -71,6 +73,7 @@ class Plan:
     scan_checks: tuple[ScanCheck, ...]
     window: tuple[str, ...]
     prepare: tuple[str, ...]
+    sums: tuple[str, ...]
     scan: str
     queries: tuple[ScanCheck, ...]
     views: dict[DatasetName, str]
@@ -131,17 +134,18 @@ def compile_plan(
         times, prepare = _prepare(contract, window, with_inventory=with_inventory)
     on_grid = dataset == "telemetry" and with_inventory
     checks = [row_check(contract, columns, source, rule) for rule in rules]
-    counted, whole = sums(contract, columns, on_grid=on_grid), source
+    counted, parts = sums(contract, columns, on_grid=on_grid), [source]
     if on_grid and contract.curves is not None:
         coherent = coherence(contract, contract.curves)
         checks.append(coherent.check)
-        counted, whole = counted | coherent.sums, coherent.source
+        counted, parts = counted | coherent.sums, list(coherent.sources)
         prepare = (*prepare, coherent.prepare)
     checks += key_checks(contract, columns, source)
     if on_grid:
         checks += [complete_check(contract), silent_check(contract)]
     checks += metric_checks(contract, columns, source, format)
     rules += metric_rules(columns, format)
+    suspect = is_suspect(rules, on_grid=on_grid)
     return Plan(
         dataset=dataset,
         format=format,
@@ -152,7 +156,15 @@ def compile_plan(
         scan_checks=tuple(checks),
         window=times,
         prepare=prepare,
-        scan=_scan(rules, checks, source, counted, whole),
+        sums=_sums(parts, counted | {"suspects": f"count(CASE WHEN {suspect} THEN 1 END)"}),
+        scan=sql_file(
+            "powerstage.checks",
+            "scan.sql",
+            counts=", ".join(check.count for check in checks),
+            broken=broken_rows(rules),
+            source=source,
+            is_suspect=suspect,
+        ),
         queries=query_checks(contract, columns, with_inventory=with_inventory),
         views=_views(contract, dataset),
         **_file_checks(contract, columns),
@@ -171,22 +183,13 @@ def _views(contract: Contract, dataset: DatasetName) -> dict[DatasetName, str]:
     return {"inventory": snapshot, "telemetry": delivered}
 
 
-def _scan(
-    rules: Sequence[RowRule],
-    checks: Sequence[ScanCheck],
-    source: str,
-    counted: Mapping[str, str],
-    whole: str,
-) -> str:
-    return sql_file(
-        "powerstage.checks",
-        "scan.sql",
-        counts=", ".join(check.count for check in checks),
-        broken=broken_rows(rules),
-        source=source,
-        any=" OR ".join(f"({rule.predicate})" for rule in rules),
-        sums=", ".join(f"{sql} AS {name}" for name, sql in counted.items()),
-        whole=whole,
+def _sums(parts: Sequence[str], counted: Mapping[str, str]) -> tuple[str, ...]:
+    """Statements that add up the sums of all parts; DuckDB forms those at once."""
+    sums_ = ", ".join(f"{sql} AS {name}" for name, sql in counted.items())
+    of_parts = " UNION ALL ".join(f"SELECT {sums_} FROM {part}" for part in parts)
+    return (
+        f"CREATE TEMP TABLE whole AS SELECT {totals(counted)} FROM ({of_parts})",
+        "SET VARIABLE suspects = (SELECT suspects FROM whole)",
     )
 
 
@@ -236,15 +239,14 @@ def _prepare(
         "measure_count": len(contract.measures),
         "device": sql_name(roles.device),
         "measure": sql_name(roles.measure),
-        "stamp": stamp,
-        "start_us": start,
-        "late_us": late_us(roles),
-        "jitter_us": microseconds(roles.jitter),
+        "start_us": grid_start_us(roles),
+        "is_in_time": is_in_time(roles),
         "interval_us": interval_us,
     }
     views = {"reading": "delivered"}
     if with_inventory and contract.curves is not None:
-        views["neighbour"] = f"({neighbours(contract, contract.curves)})"
+        for half, name in enumerate(HALVES):
+            views[name] = f"({neighbours(contract, contract.curves, half)})"
     return (
         f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
         f"SET VARIABLE window_end = {bounds[1]}::BIGINT",

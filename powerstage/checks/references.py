@@ -6,7 +6,7 @@ A table ``device`` says once what the inventory says of each device: nothing whe
 from collections.abc import Callable
 from typing import Final
 
-from powerstage.checks.rules import GRID_DEVICE, LISTED_PREFIX, RowRule, start_us
+from powerstage.checks.rules import GRID_DEVICE, GRID_START, LISTED_PREFIX, RowRule
 from powerstage.contract.model import Column, Contract, Service
 from powerstage.engine import sql_file, sql_name, sql_text
 
@@ -40,6 +40,7 @@ def reference_rules(contract: Contract) -> list[RowRule]:
         expected="a device of the inventory that the delivery refers to",
         rule=contract.reference,
         predicate=f"{sql_name(device)} IS NOT NULL AND {GRID_DEVICE} IS NULL",
+        predicate_on_grid="",
         values=(device,),
     )
     service = [] if contract.service is None else [_in_service(contract, contract.service)]
@@ -98,15 +99,13 @@ def _in_service(contract: Contract, service: Service) -> RowRule:
     # The day of its retirement is its last.
     is_day = contract.inventory.column(service.retired).type == "DATE"
     end = f"epoch_us({last}) + {_DAY_US}" if is_day else f"epoch_us({last})"
-    start = start_us(roles)
     return RowRule(
         id=f"{roles.device}.in_service",
         words=f"{roles.device} is read from when it is commissioned until it is retired",
         expected=f"a start from {service.commissioned} until {service.retired} of the inventory",
         rule=service.rule,
-        predicate=f"CASE WHEN isfinite({sql_name(roles.stamp)}) THEN"
-        f" (isfinite({first}) AND {start} < epoch_us({first}))"
-        f" OR (isfinite({last}) AND {start} >= {end}) END",
+        predicate=f"(isfinite({first}) AND {GRID_START} < epoch_us({first}))"
+        f" OR (isfinite({last}) AND {GRID_START} >= {end})",
         values=(LISTED_PREFIX + service.commissioned, LISTED_PREFIX + service.retired),
     )
 

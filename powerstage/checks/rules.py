@@ -18,8 +18,13 @@ FILE: Final = '"at:file"'
 ROW: Final = '"at:row"'
 FILE_START: Final = '"at:start"'
 FILE_END: Final = '"at:end"'
+# Which half of the files a row stands in, 0 or 1: what only one processor can do, two do at once.
+HALF: Final = '"at:half"'
 GRID_DEVICE: Final = '"grid:device"'
 GRID_SLOT: Final = '"grid:slot"'
+GRID_POSITION: Final = '"grid:position"'
+# The start of a reading's interval, in us since 1970; null where its stamp is not finite.
+GRID_START: Final = '"grid:start_us"'
 LISTED_PREFIX: Final = "listed:"
 RAW_PREFIX: Final = "raw:"
 _BIGINT_MIN: Final = -(2**63)
@@ -28,7 +33,12 @@ _BIGINT_MAX: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowRule:
-    """A rule over one row; ``values`` are the columns that show why a row breaks it."""
+    """A rule over one row.
+
+    ``predicate`` is SQL that is true for a row that breaks it; ``predicate_on_grid`` says the same
+    of a row that has a position on the grid, where less need be looked at: empty where no such row
+    breaks it, None where there is nothing less. ``values`` are the columns that show why.
+    """
 
     id: str
     words: str
@@ -36,6 +46,7 @@ class RowRule:
     rule: Rule
     predicate: str
     values: tuple[str, ...]
+    predicate_on_grid: str | None = None
 
 
 def column_rules(dataset: Dataset, format_: Literal["csv", "parquet"]) -> list[RowRule]:
@@ -62,11 +73,25 @@ def start_us(roles: Roles) -> str:
     return f"({end} - {interval_us})"
 
 
-def late_us(roles: Roles) -> str:
-    """SQL for how long after its place on the grid a reading starts, in us."""
-    interval_us = microseconds(roles.reading_interval)
+def grid_start_us(roles: Roles) -> str:
+    """SQL for ``GRID_START``.
+
+    What starts in the last hours of time does so early enough for its end to fit 64 bits: anything
+    wider takes several times as long.
+    """
+    latest = _BIGINT_MAX - microseconds(roles.reading_interval) - microseconds(roles.jitter)
+    start = f"least({start_us(roles)}, {latest})"
+    return f"CASE WHEN isfinite({sql_name(roles.stamp)}) THEN {start} END"
+
+
+def is_in_time(roles: Roles) -> str:
+    """SQL for whether a reading starts with a slot of the grid, or no later than the jitter."""
+    interval_us, jitter_us = microseconds(roles.reading_interval), microseconds(roles.jitter)
+    late = f"{GRID_START} % {interval_us}"
+    if not jitter_us:
+        return f"{late} = 0"
     # Before 1970 a remainder is negative.
-    return f"(({start_us(roles)} % {interval_us} + {interval_us}) % {interval_us})"
+    return f"({late} BETWEEN 0 AND {jitter_us} OR {late} <= {jitter_us - interval_us})"
 
 
 def microseconds(length: timedelta) -> int:
@@ -166,6 +191,7 @@ def _measure_rules(contract: Contract) -> list[RowRule]:
                     expected=names,
                     rule=rule,
                     predicate=f"{measure} NOT IN ({names})",
+                    predicate_on_grid="",
                     values=(roles.measure,),
                 )
             ]
@@ -199,19 +225,14 @@ def _interval_rule(roles: Roles, start: str) -> RowRule:
     jitter_us, interval_us = microseconds(roles.jitter), microseconds(roles.reading_interval)
     seconds = _seconds(roles.reading_interval)
     about = f", give or take {_seconds(roles.jitter)} s" if roles.jitter else ""
-    first, last = sql_name(start), sql_name(roles.end)
-    # What starts in the last hours of time must not end after it; nothing wider than 64 bits, which
-    # takes several times as long.
-    latest = _BIGINT_MAX - interval_us - jitter_us
-    begin, end = f"least(epoch_us({first}), {latest})", f"epoch_us({last})"
+    end = f"epoch_us({sql_name(roles.end)})"
+    low, high = (f"{GRID_START} + {interval_us + give_us}" for give_us in (-jitter_us, jitter_us))
     return RowRule(
         id="reading.interval",
         words=f"{roles.end} is {seconds} s after {start}{about}",
         expected=f"{seconds} s{about}",
         rule=roles.rule,
-        predicate=f"CASE WHEN isfinite({first}) AND isfinite({last}) THEN {end}"
-        f" NOT BETWEEN {begin} + {interval_us - jitter_us}"
-        f" AND {begin} + {interval_us + jitter_us} END",
+        predicate=f"{end} NOT BETWEEN {low} AND {high}" if jitter_us else f"{end} <> {low}",
         values=(roles.end,),
     )
 
@@ -224,25 +245,24 @@ def _grid_rule(roles: Roles) -> RowRule:
         words=f"{roles.stamp} is on the grid of {seconds} s{after}",
         expected=f"a multiple of {seconds} s, UTC{after}",
         rule=roles.rule,
-        predicate=f"CASE WHEN isfinite({sql_name(roles.stamp)})"
-        f" THEN {late_us(roles)} > {microseconds(roles.jitter)} END",
+        predicate=f"NOT {is_in_time(roles)}",
+        predicate_on_grid="",
         values=(roles.end,),
     )
 
 
 def _period_rule(contract: Contract) -> RowRule:
     roles = contract.roles
-    start = start_us(roles)
+    outside_file = f"{GRID_START} < {FILE_START} OR {GRID_START} >= {FILE_END}"
     words = roles.start or f"{roles.end} less {_seconds(roles.reading_interval)} s"
     return RowRule(
         id="reading.in_period",
         words=f"{words} is inside the period that is delivered",
         expected="a start inside the period",
         rule=contract.period_rule,
-        predicate=f"CASE WHEN isfinite({sql_name(roles.stamp)}) THEN"
-        f" {start} < getvariable('window_start')"
-        f" OR {start} >= getvariable('window_end')"
-        f" OR {start} < {FILE_START} OR {start} >= {FILE_END} END",
+        predicate=f"{GRID_START} < getvariable('window_start')"
+        f" OR {GRID_START} >= getvariable('window_end') OR {outside_file}",
+        predicate_on_grid=outside_file,
         values=(roles.end,),
     )
 

@@ -12,7 +12,6 @@ from powerstage.checks.counts import SAMPLES_MAX, ScanCheck
 from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
 from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
-from powerstage.checks.process import BREAKS_READER, Worker
 from powerstage.checks.result import (
     Check,
     CheckResult,
@@ -26,6 +25,7 @@ from powerstage.checks.script import explained
 from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
 from powerstage.errors import WorkerError
+from powerstage.process import BREAKS_READER, Worker, started_worker
 
 # An honest file takes a second or two.
 CPU_SECONDS_MAX: Final = 100
@@ -257,7 +257,7 @@ class Checker:
 
         A worker that failed is dropped.
         """
-        worker = self._worker = self._worker or Worker()
+        worker = self._worker = self._worker or started_worker()
         is_sound = False
         try:
             answer = worker.ask(job)

@@ -10,7 +10,7 @@ import duckdb
 
 from powerstage.checks import files
 from powerstage.checks.counts import SAMPLES_MAX, TEXT_CHARACTERS_MAX
-from powerstage.checks.rules import FILE, FILE_END, FILE_START
+from powerstage.checks.rules import FILE, FILE_END, FILE_START, HALF
 from powerstage.engine import sql_text
 
 NAMES_MAX: Final = 20
@@ -159,6 +159,8 @@ def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
     ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
     if positions is not None and positions > job["positions_max"]:
         return [_too_many(plan, f"{positions} readings")]
+    for statement in plan["sums"]:
+        connection.execute(statement)
     (counts,) = connection.execute(plan["scan"]).fetchall()
     # Every check of the scan but that of the grid counts rows; one is always there.
     promised = _count_promised(connection, job, rows=counts[0][1])
@@ -207,29 +209,36 @@ def _counted(
 
 def delivered(job: Job) -> str:
     """SQL for the rows of the job's files."""
-    plan = job["plan"]
+    plan, count = job["plan"], len(job["files"])
+    halves = [2 * index // count for index in range(count)]
     if plan["format"] == "parquet":
         # One reader for all: over several in a UNION, what looks at neighbours takes memory.
         paths = [file["path"] for file in job["files"]]
-        return _rows(job["files"], plan, files.parquet_reader(paths))
+        return _rows(job["files"], halves, plan, files.parquet_reader(paths))
     return " UNION ALL ".join(
-        _rows([file], plan, files.reader(file["path"], plan["format"])) for file in job["files"]
+        _rows([file], [half], plan, files.reader(file["path"], plan["format"]))
+        for file, half in zip(job["files"], halves, strict=True)
     )
 
 
-def _rows(of: list[Job], plan: Job, reader: str) -> str:
+def _rows(of: list[Job], halves: list[int], plan: Job, reader: str) -> str:
     """SQL for the rows of some files, each with the place that it comes from."""
     windows = [file["window_us"] or ("NULL", "NULL") for file in of]
     names = [sql_text(file["name"]) for file in of]
-    places = {FILE: names, FILE_START: [w[0] for w in windows], FILE_END: [w[1] for w in windows]}
-    types = {FILE: "VARCHAR", FILE_START: "BIGINT", FILE_END: "BIGINT"}
+    places: dict[str, list[Any]] = {
+        FILE: names,
+        FILE_START: [window[0] for window in windows],
+        FILE_END: [window[1] for window in windows],
+        HALF: halves,
+    }
+    types = {FILE: "VARCHAR", FILE_START: "BIGINT", FILE_END: "BIGINT", HALF: "BIGINT"}
     columns = [
         f"({_by_file(of, values)})::{types[name]} AS {name}" for name, values in places.items()
     ]
     return f"SELECT {', '.join(columns)}, {plan['delivered']} FROM {reader}"
 
 
-def _by_file(of: list[Job], values: list[str]) -> str:
+def _by_file(of: list[Job], values: list[Any]) -> str:
     """SQL for what is said of the file that a row stands in."""
     if len(set(values)) == 1:
         return str(values[0])

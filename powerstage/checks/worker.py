@@ -14,8 +14,8 @@ from typing import IO, Any, Final
 import duckdb
 
 from powerstage.checks import query, scan
-from powerstage.checks.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 from powerstage.engine import connect_without_macros, sql_text
+from powerstage.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 
 # Of address space, a quarter of which is taken before any file is read: the engine should meet its
 # own limit first, which does not depend on where its blocks happen to lie.

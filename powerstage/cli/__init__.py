@@ -15,6 +15,7 @@ import click
 
 import powerstage
 from powerstage.errors import PowerstageError
+from powerstage.process import start_early
 
 INTERRUPTED: Final = 130
 BROKEN_TOOL: Final = 3
@@ -30,6 +31,8 @@ _COMMANDS: Final = {
     "validate": ("powerstage.cli.validate", "Run the data unit tests on a target."),
     "status": ("powerstage.cli.consume", "What a feed's producer sees."),
 }
+# Their worker starts while they are imported.
+_JUDGING: Final = {"demo", "publish", "consume", "validate"}
 
 
 class _LazyGroup(click.Group):
@@ -44,6 +47,8 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _ = _COMMANDS[cmd_name]
+        if cmd_name in _JUDGING and not {"--help", "-h"}.intersection(sys.argv):
+            start_early()
         command = getattr(import_module(module), cmd_name)
         return command if isinstance(command, click.Command) else None
 

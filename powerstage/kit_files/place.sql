@@ -14,3 +14,4 @@ epoch_us(try_strptime(
     WHEN "at:named"['hour'] <> '' THEN greatest($interval_us, 3600000000)
     ELSE 86400000000
 END AS "at:end",
+0 AS "at:half",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from powerstage.checks import Checker, InputFile, Report, compile_plan, process, run
+from powerstage import process
+from powerstage.checks import Checker, InputFile, Report, compile_plan, run
 from powerstage.checks.plan import Plan
 from powerstage.contract import Contract
 from powerstage.errors import WorkerError
@@ -251,3 +252,19 @@ def test_its_memory_is_limited(plan: Plan, file: InputFile) -> None:
         report = checker.check(prepared(plan, GREEDY), [file])
         assert [finding.check.id for finding in report.findings] == ["file.readable"]
         assert checker.check(plan, [file]).ok
+
+
+def test_a_worker_that_was_started_early_is_the_first_that_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often it is asked for, one is started; after that one, others are."""
+    started: list[process.Worker] = []
+    monkeypatch.setattr(process, "_started", started)
+    process.start_early()
+    process.start_early()
+    (early,) = started
+    first, second = process.started_worker(), process.started_worker()
+    first.close()
+    second.close()
+    assert first is early
+    assert second is not early

@@ -1,4 +1,4 @@
--- Every row with what stands $apart rows before it: in files that are sorted by their key, where that is
+-- Every row of a half of the files with what stands $apart rows before it: in files that are sorted by their key, where that is
 -- of the same device and interval, these two are its load and its power. Below any join, where DuckDB
 -- streams.
 SELECT
@@ -8,3 +8,4 @@ SELECT
     lag($measure = $first, $apart) OVER () AS "before:is_first",
     lag($value, $apart) OVER () AS "before:value"
 FROM delivered
+WHERE $half

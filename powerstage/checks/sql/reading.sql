@@ -8,15 +8,19 @@ SELECT
         AS "grid:position"
 FROM (
     SELECT
-        delivered.*,
-        device.* EXCLUDE ("grid:name"),
-        CASE delivered.$measure $measures END AS "grid:measure",
-        CASE WHEN isfinite($stamp)
-            AND $start_us >= getvariable('window_start')
-            AND $start_us < getvariable('window_end')
-            AND $late_us <= $jitter_us
-        THEN ($start_us - getvariable('window_start')) // $interval_us
+        *,
+        CASE WHEN "grid:start_us" >= getvariable('window_start')
+            AND "grid:start_us" < getvariable('window_end')
+            AND $is_in_time
+        THEN ("grid:start_us" - getvariable('window_start')) // $interval_us
         END AS "grid:slot"
-    FROM $delivered AS delivered
-    LEFT JOIN device ON delivered.$device = device."grid:name"
+    FROM (
+        SELECT
+            delivered.*,
+            device.* EXCLUDE ("grid:name"),
+            CASE delivered.$measure $measures END AS "grid:measure",
+            $start_us AS "grid:start_us"
+        FROM $delivered AS delivered
+        LEFT JOIN device ON delivered.$device = device."grid:name"
+    )
 )

@@ -1,6 +1,6 @@
--- One row: failed and total of each check. Rows that break a rule are few: of those alone is it
--- counted which they break.
+-- One row: failed and total of each check. Where no row may break a rule, none is looked at again;
+-- else of those few alone is it counted which they break.
 SELECT $counts
 FROM
-    (SELECT $broken FROM $source WHERE $any) AS broken,
-    (SELECT $sums FROM $whole) AS whole
+    (SELECT $broken FROM $source WHERE getvariable('suspects') > 0 AND ($is_suspect)) AS broken,
+    whole

@@ -1,5 +1,6 @@
 """The worker as its parent sees it: a process that is asked, may die of it, and says of what."""
 
+import atexit
 import json
 import os
 import select
@@ -152,3 +153,26 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+_started: Final[list[Worker]] = []
+
+
+def start_early() -> None:
+    """Start a worker for whoever needs one first.
+
+    It takes as long as the imports of a command that will need it; side by side, neither waits.
+    """
+    if not _started:
+        _started.append(Worker())
+
+
+def started_worker() -> Worker:
+    """The worker that was started early, or a new one."""
+    return _started.pop() if _started else Worker()
+
+
+@atexit.register
+def _close_unused() -> None:
+    while _started:
+        _started.pop().close()
