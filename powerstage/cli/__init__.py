@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "kit": ("powerstage.cli.kit", "What both sides take home: data and tests."),
     "synth": ("powerstage.cli.produce", "Publish mock inventory and telemetry."),
     "publish": ("powerstage.cli.produce", "Check a real export and publish it."),
+    "retract": ("powerstage.cli.produce", "Take the readings of a period back."),
     "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),
     "validate": ("powerstage.cli.validate", "Run the data unit tests on a target."),
     "status": ("powerstage.cli.consume", "What a feed's producer sees."),

@@ -6,15 +6,32 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
-from powerstage.contract import Contract, load
+from powerstage.contract import Contract, load, parse_period
 from powerstage.display import Terminal
-from powerstage.errors import UsageError
+from powerstage.errors import RecordError, UsageError
 from powerstage.store import Store, is_local, open_store
 
+
+class _Period(click.ParamType[datetime]):
+    """A period, as records name it."""
+
+    name = "period"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The start of the period."""
+        try:
+            return parse_period(str(value))
+        except RecordError as error:
+            self.fail(f"{error.message}: {error.fix}", param, ctx)
+
+
+PERIOD: Final = _Period()
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 

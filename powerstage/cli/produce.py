@@ -1,4 +1,4 @@
-"""``powerstage synth`` and ``powerstage publish``: the producer's commands."""
+"""``powerstage synth``, ``publish`` and ``retract``: the producer's commands."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +7,7 @@ import click
 
 from powerstage.checks import Checker
 from powerstage.cli.common import (
+    PERIOD,
     contract_option,
     fault_names,
     json_option,
@@ -14,9 +15,11 @@ from powerstage.cli.common import (
     load_contract,
     now,
     open_to_publish,
+    open_to_write,
     results,
     yes_option,
 )
+from powerstage.consumer import feed_contract
 from powerstage.contract import default, period_text
 from powerstage.display.document import document, published_part, report_part
 from powerstage.display.report import show_report
@@ -39,6 +42,8 @@ from powerstage.producer import (
     write_export,
 )
 from powerstage.producer import publish as publish_source
+from powerstage.producer import retract as retract_period
+from powerstage.producer.publish import SENDERS
 from powerstage.store import Store
 
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
@@ -115,7 +120,13 @@ def synth(
     names = all_faults(source) if faults == "all" else fault_names(faults)
     plan = plan_faults(source, names, seed=seed)
     injector = Injector(plan, contract)
-    published = publish_source(injector.source(source), injector.store(store), clock=now)
+    published = publish_source(
+        # What a fault does to one delivery may rest on the one before.
+        injector.source(source),
+        injector.store(store),
+        clock=now,
+        senders=1 if plan else SENDERS,
+    )
     show_published(terminal, feed, published)
     for planned in plan:
         terminal.line(
@@ -152,6 +163,12 @@ def _truth_path(store: Store, feed: str) -> Path:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("feed")
+@click.option(
+    "--revise",
+    default="",
+    metavar="REASON",
+    help="Replace what stands there and differs by new revisions, and say why: 'late data'.",
+)
 @contract_option
 @yes_option
 @json_option
@@ -159,6 +176,7 @@ def publish(
     folder: Path,
     feed: str,
     *,
+    revise: str,
     contract_path: Path | None,
     yes_write_to: str | None,
     as_json: bool,
@@ -179,10 +197,37 @@ def publish(
         terminal.line(("nothing was sent", BAD), ": the export does not keep the contract")
         leave(1, as_json, document("publish", 1, feed=feed, export=report_part(report)))
     with ExportSource(export) as source:
-        published = publish_source(source, store, clock=now)
+        published = publish_source(source, store, clock=now, revise=revise, senders=SENDERS)
     show_published(terminal, feed, published)
     leave(
         0,
         as_json,
         document("publish", 0, feed=feed, export=report_part(report), **published_part(published)),
     )
+
+
+@click.command()
+@click.argument("feed")
+@click.argument("period", type=PERIOD)
+@contract_option
+@yes_option
+@json_option
+def retract(
+    feed: str,
+    period: datetime,
+    *,
+    contract_path: Path | None,
+    yes_write_to: str | None,
+    as_json: bool,
+) -> None:
+    """Say that a PERIOD of FEED holds nothing: its readings are taken back.
+
+    PERIOD reads like 2026-11-01T0500. Where nothing was delivered, it is said that there is nothing
+    to deliver. What was delivered stays in the feed, under its revision.
+    """
+    store = open_to_write(feed, yes_write_to)
+    contract = load_contract(contract_path) or feed_contract(store)
+    retracted = retract_period(store, contract, period, clock=now)
+    terminal = results(as_json)
+    show_published(terminal, feed, [retracted])
+    leave(0, as_json, document("retract", 0, feed=feed, **published_part([retracted])))

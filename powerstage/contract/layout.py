@@ -21,6 +21,7 @@ LAYOUT: Final = "powerstage-delivery/1"
 REVISION_MAX: Final = 999_999
 JUDGEMENT_MAX: Final = 99
 COMMITS: Final = "commits/"
+DATA: Final = "data/"
 RECEIPTS: Final = "receipts/"
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"

@@ -23,6 +23,7 @@ COMMANDS = [
     "synth {tmp}/feed --devices 1",
     "publish {export} {tmp}/feed",
     "publish {spoilt} {tmp}/feed",
+    "retract {feed} 2026-11-02T0500",
     "consume {feed} --into {tmp}/lake",
     "validate {spoilt}",
     "validate {spoilt}/inventory.csv",

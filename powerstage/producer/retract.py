@@ -1,0 +1,82 @@
+"""A delivery with nothing in it: a retraction of what was delivered, or a period without data."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from powerstage.contract import Commit, Contract, InventoryPin, Slot, period_text
+from powerstage.contract.calendar import is_period
+from powerstage.errors import ConflictError, UsageError
+from powerstage.producer.feed import (
+    Heads,
+    Published,
+    contract_pin,
+    create_commit,
+    feed_name,
+    heads_of,
+    inventory_in_force,
+    published,
+    signature,
+    standing_commit,
+)
+from powerstage.store import Store
+
+
+def retract(
+    store: Store, contract: Contract, period: datetime, *, clock: Callable[[], datetime]
+) -> Published:
+    """Say that a period of telemetry holds nothing: its readings are taken back.
+
+    Where nothing was delivered, it is said that there is nothing to deliver: silence is told from
+    absence.
+
+    Args:
+        store: the feed.
+        contract: what was agreed.
+        period: its start, UTC.
+        clock: the time, for ``created_at``.
+
+    Raises:
+        UsageError: it is no period of the contract, or the feed has no inventory for it.
+        ConflictError: another producer was faster with other content.
+    """
+    if not is_period(period, contract.delivery_interval):
+        raise UsageError(
+            f"{period_text(period)} is no period of the contract",
+            cause=f"a delivery covers {contract.delivery_interval}, counted from midnight UTC",
+            fix=f"powerstage status {store.url} shows the periods",
+        )
+    heads = heads_of(store)
+    head = heads.get(("telemetry", period))
+    before = standing_commit(store, head) if head else None
+    if before is not None and not before.files:
+        return published(before, "unchanged")
+    commit = Commit(
+        feed=feed_name(store.url),
+        slot=Slot(
+            dataset="telemetry", period=period, revision=before.slot.revision + 1 if before else 0
+        ),
+        supersedes=before.identity if before else None,
+        contract=contract_pin(contract),
+        inventory=before.inventory if before else _pin(store, heads, period),
+        files=(),
+        reason="retraction" if before else "no-data",
+        **signature(clock),
+    )
+    stands = create_commit(store, commit)
+    if stands.identity != commit.identity:
+        raise ConflictError(
+            f"{commit.slot} was written by {stands.producer or 'somebody'} at the same time",
+            cause=f"it holds {stands.rows} rows",
+            fix="run it again, if they are to be taken back, too",
+        )
+    return published(commit, "new")
+
+
+def _pin(store: Store, heads: Heads, period: datetime) -> InventoryPin:
+    slot = inventory_in_force(heads, period)
+    if slot is None:
+        raise UsageError(
+            f"there is no inventory for {period_text(period)} in {store.url}",
+            fix="publish the inventory with the first period that has readings",
+        )
+    return InventoryPin(slot=slot, identity=standing_commit(store, slot).identity)
