@@ -40,6 +40,7 @@ _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
     type=click.Path(path_type=Path),
     help="Folder for accepted data and the ledger.",
 )
+@click.option("--rejudge", is_flag=True, help="Judge again all that was refused.")
 @click.option("--as", "name", default="consumer", show_default=True, help="What receipts call you.")
 @contract_option
 @yes_option
@@ -48,6 +49,7 @@ def consume(
     feed: str,
     *,
     lake_path: Path,
+    rejudge: bool,
     name: str,
     contract_path: Path | None,
     yes_write_to: str | None,
@@ -56,7 +58,8 @@ def consume(
     """Discover, fetch, judge and record what FEED delivers; send receipts.
 
     Exit 1 if this run rejected a delivery or could not read it, or a period is missing. Run
-    it again at any time: what was judged is not judged again, and `status` shows all verdicts.
+    it again at any time: what was judged is not judged again, unless it was refused by rules that
+    were mended since. `status` shows all verdicts.
     """
     store = open_to_write(feed, yes_write_to)
     contract = load_contract(contract_path)
@@ -68,6 +71,7 @@ def consume(
             clock=now,
             name=name,
             contract=contract,
+            rejudge=rejudge,
             on_judgement=lambda judgement: (
                 None
                 if judgement.report.ok and not judgement.report.findings

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +29,7 @@ def judge_ahead(
     store: Store,
     contract: Contract,
     inventory_of: Callable[[Slot], Inventory | None],
+    agreed: Collection[str] = (),
     failing_rows: FailingRows | None = None,
 ) -> Generator[tuple[Slot, Judgement | None]]:
     """Judge deliveries side by side; yield them in order.
@@ -43,6 +44,7 @@ def judge_ahead(
         contract: the contract that was agreed.
         inventory_of: what is known of a pinned inventory; called side by side. Where it is
             None, so is the judgement: only the caller can judge that inventory first.
+        agreed: the digests of contracts that deliveries may follow, beside that one.
         failing_rows: where to keep the rows that fail; None for nowhere.
 
     Raises:
@@ -58,7 +60,11 @@ def judge_ahead(
     workers = min(processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
     ahead: deque[tuple[Slot, Path, Future[Judgement | None]]] = deque()
     checkers = [Checker(failing_rows) for _ in range(workers)]
-    with _Judges(store, contract, known_inventory, checkers) as judges:
+
+    def judge(checker: Checker) -> Judge:
+        return Judge(store, contract, checker, known_inventory, agreed)
+
+    with _Judges(judge, checkers) as judges:
         for number, slot in enumerate(slots):
             place = folder / str(number)
             ahead.append((slot, place, judges.start(slot, place)))
@@ -78,15 +84,8 @@ def _finished(
 class _Judges:
     """Threads that judge, each delivery with a checker of those that are free."""
 
-    def __init__(
-        self,
-        store: Store,
-        contract: Contract,
-        inventory_of: Callable[[Slot], Inventory],
-        checkers: Sequence[Checker],
-    ) -> None:
-        self._store, self._contract, self._inventory_of = store, contract, inventory_of
-        self._checkers = checkers
+    def __init__(self, judge_with: Callable[[Checker], Judge], checkers: Sequence[Checker]) -> None:
+        self._judge_with, self._checkers = judge_with, checkers
         self._free: SimpleQueue[Checker] = SimpleQueue()
         for checker in self._checkers:
             self._free.put(checker)
@@ -113,8 +112,7 @@ class _Judges:
         folder.mkdir()
         checker = self._free.get()
         try:
-            judge = Judge(self._store, self._contract, checker, self._inventory_of)
-            return judge.judge(slot, folder)
+            return self._judge_with(checker).judge(slot, folder)
         except _UnknownInventoryError:
             return None
         finally:

@@ -24,7 +24,7 @@ from powerstage.consumer.findings import find_values, value_checks
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
-from powerstage.consumer.receipts import receipt_of, send
+from powerstage.consumer.receipts import receipt_of, rules_of, send
 from powerstage.contract import (
     CommitKey,
     Contract,
@@ -129,11 +129,15 @@ def consume(
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
     only: Collection[Slot] | None = None,
+    rejudge: bool = False,
     send_receipts: bool = True,
     failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Consumed:
     """Judge what a feed holds and the lake's ledger does not.
+
+    What was refused by other rules than today's, of another contract or powerstage, is judged
+    again.
 
     Args:
         store: where the feed is.
@@ -143,6 +147,7 @@ def consume(
         contract: the contract to hold deliveries against from now on; None for the one that
             the lake has pinned, or at first use the feed's own.
         only: judge no other deliveries than these (and the inventory that they refer to).
+        rejudge: judge again all that was refused.
         send_receipts: False leaves them in the ledger.
         failing_rows: where to keep the rows that fail; None for nowhere.
         on_judgement: called after each verdict is recorded.
@@ -172,6 +177,8 @@ def consume(
         )
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
+        again = set(lake.ledger.refused(None if rejudge else rules_of(agreed))) & delivered
+        before = [entry for entry in before if entry.slot not in again]
         known = {entry.slot for entry in before}
         if send_receipts:
             run.send_receipts()
@@ -240,7 +247,9 @@ class _Run:
             for entry in self.lake.ledger.entries()
             if entry.slot.dataset == "inventory"
         }
-        self._one = Judge(self.store, self.contract, self.checker, self._inventory_of)
+        self._judged: set[Slot] = set()
+        self._agreed = self.lake.agreed
+        self._one = Judge(self.store, self.contract, self.checker, self._inventory_of, self._agreed)
 
     def judge(self, slots: Sequence[Slot]) -> Iterator[Judgement]:
         """Judge deliveries and record them; yields each once it is recorded.
@@ -257,6 +266,7 @@ class _Run:
             store=self.store,
             contract=self.contract,
             inventory_of=self._inventories.get,
+            agreed=self._agreed,
             failing_rows=self.failing_rows,
         )
         with closing(ahead) as judged:
@@ -287,7 +297,7 @@ class _Run:
 
     def _judge(self, slot: Slot) -> list[Judgement]:
         """Judge and record a delivery; first the inventory that it pins, if that is due."""
-        if self.lake.ledger.entry(slot) is not None:
+        if slot in self._judged:
             return []
         self._early = []
         judgement = self._judge_one(slot)
@@ -316,7 +326,9 @@ class _Run:
             receipt_of(
                 judgement, consumer=self.name, contract=self.contract, judged_at=self.clock()
             ),
+            rules=rules_of(self.contract),
         )
+        self._judged.add(judgement.slot)
         if judgement.slot.dataset == "inventory":
             self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
 

@@ -4,7 +4,7 @@
 contract. A store that does not answer is no verdict: its error goes through.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -108,6 +108,7 @@ class Judge:
         contract: the contract that was agreed.
         checker: runs the data unit tests.
         inventory_of: what is known of a pinned inventory slot; None if nobody delivered it.
+        agreed: the digests of contracts that deliveries may follow, beside that one.
     """
 
     def __init__(
@@ -116,7 +117,9 @@ class Judge:
         contract: Contract,
         checker: Checker,
         inventory_of: Callable[[Slot], Inventory | None],
+        agreed: Collection[str] = (),
     ) -> None:
+        self._agreed_digests = {contract.sha256, *agreed}
         self._store = store
         self._contract = contract
         self._checker = checker
@@ -161,7 +164,7 @@ class Judge:
 
     def _agreed(self, commit: Commit) -> CheckResult:
         ours, theirs = self._contract, commit.contract
-        if theirs.sha256 == ours.sha256:
+        if theirs.sha256 in self._agreed_digests:
             return passes(CONTRACT_AGREED, 1)
         return fails(
             CONTRACT_AGREED,

@@ -79,8 +79,17 @@ class Lake:
         path = self.folder / CONTRACT_FILE
         return loads(read_text(path), str(path)) if path.is_file() else None
 
+    @property
+    def agreed(self) -> frozenset[str]:
+        """The digests of all contracts that were ever pinned."""
+        return self.ledger.names("contract")
+
     def pin(self, contract: Contract) -> None:
-        """Make a contract the one that deliveries are held against."""
+        """Make a contract the one that deliveries are held against.
+
+        Those that follow one pinned before are held against it, too.
+        """
+        self.ledger.set_fact(f"contract {contract.sha256}", contract.version)
         path = self.folder / CONTRACT_FILE
         with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as draft:
             draft.write(contract.text.encode())

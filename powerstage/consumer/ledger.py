@@ -7,7 +7,7 @@ in the same transaction, and sent afterwards, as often as it takes.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from powerstage.contract import DataFile, Receipt, Slot, Verdict, parse_period, 
 from powerstage.contract.model import DatasetName
 from powerstage.errors import EnvironmentFailedError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS judgement (
@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS judgement (
     identity TEXT NOT NULL,
     verdict TEXT NOT NULL,
     rows INTEGER NOT NULL,
+    rules TEXT NOT NULL,
     receipt BLOB NOT NULL,
     receipt_is_sent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (dataset, period, revision)
@@ -42,6 +43,9 @@ CREATE VIEW IF NOT EXISTS exposed AS
 SELECT dataset, period, max(revision) AS revision
 FROM judgement WHERE verdict = 'accepted' GROUP BY dataset, period;
 """
+
+
+_SLOT: Final = "WHERE (dataset, period, revision) = (?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +87,41 @@ class Ledger:
         rows = self._all("SELECT value FROM fact WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
+    def names(self, kind: str) -> frozenset[str]:
+        """The names of all facts of a kind: of those that are called ``kind name``."""
+        rows = self._all("SELECT name FROM fact WHERE name GLOB ?", (f"{kind} *",))
+        return frozenset(name.removeprefix(f"{kind} ") for (name,) in rows)
+
     def set_fact(self, name: str, value: str) -> None:
         """Write a fact about the lake."""
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
-    def record(self, entry: Entry, files: Sequence[DataFile], receipt: Receipt) -> None:
-        """Write a judgement, its files and its receipt, all or nothing; once per slot."""
+    def record(
+        self, entry: Entry, files: Sequence[DataFile], receipt: Receipt, *, rules: str
+    ) -> None:
+        """Write a judgement, its files and its receipt, all or nothing.
+
+        It replaces one by other rules that did not accept the delivery, with a receipt under the
+        next judgement, unless it says the same. What was accepted stays so.
+        """
         key = _key(entry.slot)
         with self._transaction():
-            written = self._database.execute(
-                "INSERT OR IGNORE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-                (*key, entry.identity, entry.verdict, entry.rows, receipt.to_json()),
+            before = self._all(f"SELECT receipt, receipt_is_sent FROM judgement {_SLOT}", key)
+            is_sent = False
+            for body, was_sent in before:
+                known = Receipt.from_json(body)
+                if known.verdict == "accepted":
+                    return
+                is_same = (known.says_the_same_as(receipt), known.checks) == (True, receipt.checks)
+                is_sent = is_same and bool(was_sent)
+                judgement = known.judgement + (0 if is_same or not was_sent else 1)
+                receipt = known if is_same else replace(receipt, judgement=judgement)
+            row = (entry.identity, entry.verdict, entry.rows, rules, receipt.to_json(), is_sent)
+            self._database.execute(
+                "INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row)
             )
-            if written.rowcount and entry.verdict == "accepted":
+            if entry.verdict == "accepted":
                 self._database.executemany(
                     "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)",
                     [(*key, file.sha256, file.bytes, file.rows) for file in files],
@@ -119,8 +144,7 @@ class Ledger:
     def entries_of(self, slot: Slot) -> Iterator[Entry]:
         """The judgement on one slot, if there is one."""
         rows = self._all(
-            "SELECT identity, verdict, rows FROM judgement"
-            " WHERE (dataset, period, revision) = (?, ?, ?)",
+            f"SELECT identity, verdict, rows FROM judgement {_SLOT}",
             _key(slot),
         )
         for identity, verdict, count in rows:
@@ -129,7 +153,7 @@ class Ledger:
     def files(self, slot: Slot) -> list[str]:
         """The digests of an accepted delivery's files."""
         rows = self._all(
-            "SELECT sha256 FROM file WHERE (dataset, period, revision) = (?, ?, ?) ORDER BY sha256",
+            f"SELECT sha256 FROM file {_SLOT} ORDER BY sha256",
             _key(slot),
         )
         return [sha256 for (sha256,) in rows]
@@ -141,6 +165,18 @@ class Ledger:
             (dataset,),
         )
         return [(slot, self.files(slot)) for slot in map(_slot, rows)]
+
+    def refused(self, rules: str | None = None) -> list[Slot]:
+        """What was not accepted, nor superseded by what was; if rules are given, not by those."""
+        rows = self._all(
+            "SELECT dataset, period, judgement.revision FROM judgement LEFT JOIN exposed AS shown"
+            " USING (dataset, period)"
+            " WHERE verdict <> 'accepted' AND rules IS NOT ?"
+            " AND judgement.revision > coalesce(shown.revision, -1)"
+            " ORDER BY dataset, period, judgement.revision",
+            (rules,),
+        )
+        return [_slot(row) for row in rows]
 
     def unsent_receipts(self) -> list[Receipt]:
         """The outbox."""
@@ -154,8 +190,7 @@ class Ledger:
         """Note that a receipt stands in the feed, under the judgement that it now has."""
         with self._transaction():
             self._database.execute(
-                "UPDATE judgement SET receipt_is_sent = 1, receipt = ?"
-                " WHERE (dataset, period, revision) = (?, ?, ?)",
+                f"UPDATE judgement SET receipt_is_sent = 1, receipt = ? {_SLOT}",
                 (receipt.to_json(), *_key(receipt.slot)),
             )
 

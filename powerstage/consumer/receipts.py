@@ -19,6 +19,11 @@ _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
 
 
+def rules_of(contract: Contract) -> str:
+    """What a delivery is judged by: a contract, and what it means to this powerstage."""
+    return f"{contract.sha256} powerstage {powerstage.__version__}"
+
+
 def receipt_of(
     judgement: Judgement, *, consumer: str, contract: Contract, judged_at: datetime
 ) -> Receipt:
@@ -31,7 +36,7 @@ def receipt_of(
         verdict=judgement.verdict,
         checks_passed=judgement.report.passed,
         checks=tuple(_check(finding) for finding in judgement.report.findings[:CHECKS_MAX]),
-        rules=f"{contract.sha256} powerstage {powerstage.__version__}",
+        rules=rules_of(contract),
         judged_at=utc_text(judged_at),
     )
     if len(receipt.to_json()) <= RECORD_BYTES_MAX:
