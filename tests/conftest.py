@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from powerstage.contract import Contract, default
+from powerstage.contract.load import default_text
 from powerstage.producer import MockSource, synthesise
 from powerstage.sim import EmbeddedS3, blind_to_aws
 
@@ -43,6 +44,16 @@ def _hears_interrupts() -> None:
 def contract() -> Contract:
     """The default contract."""
     return default()
+
+
+@pytest.fixture(scope="session")
+def three_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default contract in a file, but that a delivery covers 3 hours: few are soon judged."""
+    path = tmp_path_factory.mktemp("contract") / "contract.odcs.yaml"
+    hourly, text = "value: 1\n    unit: h", default_text()
+    assert hourly in text
+    path.write_text(text.replace(hourly, "value: 3\n    unit: h"), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")

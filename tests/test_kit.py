@@ -14,7 +14,7 @@ import pytest
 
 from powerstage.consumer import Consumed, Lake
 from powerstage.consumer import consume as consume_feed
-from powerstage.contract import Commit, Contract, DataFile, default, loads
+from powerstage.contract import Commit, Contract, DataFile, default, load, loads
 from powerstage.contract.layout import data_key
 from powerstage.engine import connect
 from powerstage.errors import UsageError
@@ -26,7 +26,7 @@ from powerstage.store import FolderStore
 from tests.conftest import ROOT, START, Run, clock
 from tests.environments import python_with
 
-HOUR = "telemetry/2026-11-02T0500/r000000"
+DELIVERY = "telemetry/2026-11-02T0600/r000000"
 ONE = "sn = (SELECT min(sn) FROM clean) AND type = 'server power'"
 RUNNER = ROOT / "powerstage" / "kit_files"
 
@@ -46,10 +46,18 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def written_few(three_hours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same readings in 8 deliveries, which are judged in a third of the time."""
+    folder = tmp_path_factory.mktemp("written") / "kit"
+    write_kit(load(three_hours), folder, devices=5, start=START)
+    return folder
+
+
 @pytest.fixture
-def kit(written: Path, tmp_path: Path) -> Path:
+def kit(written_few: Path, tmp_path: Path) -> Path:
     """A kit of one's own, to be spoilt."""
-    return Path(shutil.copytree(written, tmp_path / "kit"))
+    return Path(shutil.copytree(written_few, tmp_path / "kit"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +124,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def republish(kit: Path, change: Callable[[Path], None], delivery: str = HOUR) -> None:
+def republish(kit: Path, change: Callable[[Path], None], delivery: str = DELIVERY) -> None:
     """Spoil the file of one delivery, and commit it as if it had always been so."""
     feed = kit / "feed"
     record = feed / "commits" / f"{delivery}.json"
@@ -177,8 +185,8 @@ def test_the_tests_of_a_kit_pass_on_its_own_data(written: Path, run: Callable[..
         ),
         (
             rewrite(
-                "SELECT * REPLACE (start_time - INTERVAL 1 HOUR AS start_time,"
-                " end_time - INTERVAL 1 HOUR AS end_time) FROM clean"
+                "SELECT * REPLACE (start_time - INTERVAL 3 HOUR AS start_time,"
+                " end_time - INTERVAL 3 HOUR AS end_time) FROM clean"
             ),
             {"reading.in_period", "grid.complete"},
         ),
@@ -196,7 +204,7 @@ def test_a_spoilt_delivery_fails_the_check_that_is_for_it(
     tested = run(kit, "--target", "feed")
     assert tested.code == 1, tested.text
     assert tested.checks == checks
-    assert {where for where, _ in tested.failed} == {HOUR}
+    assert {where for where, _ in tested.failed} == {DELIVERY}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +244,7 @@ def test_a_failure_says_where_what_and_how_to_find_it(kit: Path, run: Callable[.
     """Delivery, counts, file and row, values, what was agreed, the contract's line, and SQL."""
     republish(kit, rewrite(f"SELECT * REPLACE (if({ONE}, 65535, value) AS value) FROM clean"))
     text = run(kit, "--target", kit / "feed").text
-    assert f"{HOUR}: 1 of 10 rows" in text
+    assert f"{DELIVERY}: 3 of 30 rows" in text
     assert re.search(r"\.parquet:\d+  \{.*'value': '65535.0'", text)
     assert "server power 0..2000 W" in text
     (at,) = re.findall(r"at: contract\.odcs\.yaml:(\d+)", text)
@@ -265,7 +273,7 @@ def test_kit_and_validate_agree_on_every_fault(
 
 
 def test_readings_of_a_refused_inventory_are_not_judged(
-    kit: Path, run: Callable[..., Ended], contract: Contract, tmp_path: Path
+    kit: Path, run: Callable[..., Ended], three_hours: Path, tmp_path: Path
 ) -> None:
     """As the consumer has it: what refers to it fails for that alone."""
     republish(
@@ -275,12 +283,12 @@ def test_readings_of_a_refused_inventory_are_not_judged(
     )
     tested = run(kit, "--target", "feed")
     assert tested.checks == {"inventory.accepted", "product_id.pattern"}
-    assert tested.failed == findings(judged(kit / "feed", tmp_path, contract))
+    assert tested.failed == findings(judged(kit / "feed", tmp_path, load(three_hours)))
 
 
-def test_a_kit_may_look_at_another(written: Path, kit: Path, run: Callable[..., Ended]) -> None:
+def test_a_kit_may_look_at_another(written_few: Path, kit: Path, run: Callable[..., Ended]) -> None:
     """Whose tests have the same option."""
-    assert run(written, "--target", kit).code == 0
+    assert run(written_few, "--target", kit).code == 0
 
 
 def test_a_target_without_data_is_no_success(
@@ -404,7 +412,8 @@ def test_a_rule_that_only_warns_fails_no_test(tmp_path: Path, run: Callable[...,
     tested = run(tmp_path / "kit", "--target", "feed", "-rx")
     assert tested.code == 0, tested.text
     assert (
-        f"XFAIL tests/test_data.py::test_check[value.range] - {HOUR}: 1 of 10 rows" in tested.text
+        f"XFAIL tests/test_data.py::test_check[value.range] - {DELIVERY}: 1 of 10 rows"
+        in tested.text
     )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 import yaml
 
@@ -50,6 +50,18 @@ class Mapping:
 Tree: TypeAlias = Scalar | Items | Mapping
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Stops at the first anchor, alias or tag: before anything is made of it."""
+
+    def _refuse(self) -> NoReturn:
+        raise yaml.MarkedYAMLError(
+            problem="anchors, aliases and tags are not part of the profile",
+            problem_mark=self.get_mark(),
+        )
+
+    fetch_anchor = fetch_alias = fetch_tag = _refuse
+
+
 class Reader:
     """Reads a tree and keeps every complaint, so that one look finds all that is wrong."""
 
@@ -75,8 +87,7 @@ class Reader:
             self.complain(1, f"the file has more than {_BRACKETS_MAX} brackets")
             return None
         try:
-            _refuse_anchors(text)
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_PlainLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self.complain(mark.line + 1 if mark else 1, error.problem or "not YAML")
@@ -205,15 +216,6 @@ def read(text: str, path: str) -> Tree:
     if tree is None or reader.problems:
         raise ContractError(f"{path} cannot be read", problems=reader.problems)
     return tree
-
-
-def _refuse_anchors(text: str) -> None:
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
-            raise yaml.MarkedYAMLError(
-                problem="anchors, aliases and tags are not part of the profile",
-                problem_mark=token.start_mark,
-            )
 
 
 def _near(word: str, known: Sequence[str]) -> str:

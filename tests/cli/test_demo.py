@@ -44,11 +44,17 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """One demo with four faults."""
+def options(three_hours: Path) -> tuple[str, ...]:
+    """A small demo with four faults, in 8 periods."""
+    return (*OPTIONS, "--contract", str(three_hours))
+
+
+@pytest.fixture(scope="module")
+def played(options: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """One such demo."""
     folder = tmp_path_factory.mktemp("demo") / "played"
     done = subprocess.run(
-        [sys.executable, "-m", "powerstage", "demo", *OPTIONS, "--into", str(folder)],
+        [sys.executable, "-m", "powerstage", "demo", *options, "--into", str(folder)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -61,7 +67,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 def test_every_fault_is_caught(played: Played) -> None:
     """It ends with 0, the sum of what was caught, and no false alarm."""
     assert (played.done.returncode, played.done.stderr) == (0, "")
-    assert "4 of 4 faults caught, 0 false alarms in 21 clean deliveries.\n" in played.done.stdout
+    assert "4 of 4 faults caught, 0 false alarms in 5 clean deliveries.\n" in played.done.stdout
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -79,9 +85,9 @@ def test_the_stages_are_told(played: Played) -> None:
     stages = [
         line.split(" s  ")[1] for line in played.done.stdout.splitlines() if line[:4] == "  ✓ "
     ]
-    assert stages[1] == "3 devices, 24 periods, 4 faults planned"
-    assert stages[2].startswith("24 deliveries, 138 readings, ")
-    assert stages[3] == "21 accepted, 1 rejected, 2 unreadable"
+    assert stages[1] == "3 devices, 8 periods, 4 faults planned"
+    assert stages[2].startswith("8 deliveries, 126 readings, ")
+    assert stages[3] == "5 accepted, 1 rejected, 2 unreadable"
     assert len(stages) == 5
 
 
@@ -94,13 +100,15 @@ def test_the_commands_that_it_names_work(powerstage: Run, played: Played) -> Non
     looked, seen = powerstage(*look), powerstage(*then)
     assert (looked.returncode, seen.returncode) == (1, 1)
     assert "error unit.of_measure: " in looked.stdout
-    assert "consumer: 21 accepted, 1 rejected, 2 unreadable" in seen.stdout
+    assert "consumer: 5 accepted, 1 rejected, 2 unreadable" in seen.stdout
 
 
-def test_the_same_seed_gives_the_same_demo(powerstage: Run, played: Played, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_demo(
+    powerstage: Run, played: Played, options: tuple[str, ...], tmp_path: Path
+) -> None:
     """Played again in its folder, as a document: the same faults, all caught."""
     shutil.copytree(played.folder, tmp_path / "again")
-    done = powerstage("demo", *OPTIONS, "--into", tmp_path / "again", "--json")
+    done = powerstage("demo", *options, "--into", tmp_path / "again", "--json")
     found: dict[str, Any] = json.loads(done.stdout)
     require_described(found)
     truth = json.loads((played.folder / "truth.json").read_bytes())["faults"]
@@ -108,7 +116,7 @@ def test_the_same_seed_gives_the_same_demo(powerstage: Run, played: Played, tmp_
     assert told == truth
     assert all(fault["outcome"] == "caught" for fault in found["faults"])
     assert (found["command"], found["ok"], found["exit_code"]) == ("demo", True, 0)
-    assert (found["blamed"], found["clean_deliveries"], done.returncode) == ([], 21, 0)
+    assert (found["blamed"], found["clean_deliveries"], done.returncode) == ([], 5, 0)
 
 
 def test_what_no_check_can_see_is_told_and_not_counted(powerstage: Run, tmp_path: Path) -> None:
@@ -140,7 +148,7 @@ def test_without_faults_there_is_no_finding(powerstage: Run, tmp_path: Path) -> 
 
 
 def test_a_demo_may_be_played_again_on_the_same_s3(
-    powerstage: Run, server: EmbeddedS3, tmp_path: Path
+    powerstage: Run, server: EmbeddedS3, three_hours: Path, tmp_path: Path
 ) -> None:
     """Each has a feed of its own: what was committed on purpose stands for ever."""
     options = ("--devices", "1", "--days", "1", "--faults", "lying_commit")
@@ -152,6 +160,8 @@ def test_a_demo_may_be_played_again_on_the_same_s3(
             tmp_path / "demo",
             "--endpoint-url",
             server.url,
+            "--contract",
+            three_hours,
             **server.environment(),
         )
         assert (done.returncode, done.stderr) == (0, "")

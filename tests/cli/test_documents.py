@@ -33,7 +33,7 @@ COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(three_hours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export, a spoilt one, and a feed with faults that a consumer has judged."""
     folder = tmp_path_factory.mktemp("documents")
     for name, hours in (("old", 1), ("new", 2)):
@@ -45,7 +45,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.write_text(path.read_text("utf-8").replace('"W"', '"kW"', 1), encoding="utf-8")
     feed = str(folder / "feed")
     faults = "nan_value,lost_object,missing_hour,retyped_file"
-    told("synth", feed, "--devices", "2", "--faults", faults)
+    told("synth", feed, "--devices", "2", "--faults", faults, "--contract", str(three_hours))
     shutil.rmtree(folder / "feed" / "receipts", ignore_errors=True)
     told("consume", feed, "--into", str(folder / "lake"))
     return folder

@@ -16,11 +16,11 @@ SLOT = "telemetry/2026-11-02T{}00/r000000"
 
 
 @pytest.fixture(scope="module")
-def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def feed(three_hours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A feed of a day, with a NaN, a device that is silent and a period that is missing."""
     folder = tmp_path_factory.mktemp("validate") / "feed"
     faults = "nan_value,silent_device,missing_hour"
-    run("synth", folder, "--devices", "3", "--faults", faults)
+    run("synth", folder, "--devices", "3", "--faults", faults, "--contract", three_hours)
     return folder
 
 
@@ -44,7 +44,7 @@ def test_a_feed_is_told_in_one_line(feed: Path) -> None:
     assert not [line for line in lines if " accepted " in line and "deliveries:" not in line]
     assert len([line for line in lines if " rejected " in line and "deliveries:" not in line]) == 2
     (summary,) = [line for line in lines if "deliveries:" in line]
-    assert summary == f"✗ {feed}   24 deliveries: 22 accepted, 2 rejected; 126 readings accepted"
+    assert summary == f"✗ {feed}   8 deliveries: 6 accepted, 2 rejected; 90 readings accepted"
     assert lines[-1].startswith("! missing: ")
 
 
@@ -103,14 +103,14 @@ def test_what_fails_is_for_the_caller_to_say(feed: Path, fail_on: str, code: int
 
 
 @pytest.mark.parametrize(
-    "since", ["2026-11-02T20:00Z", "2026-11-02T20:00", "2026-11-02 21:00+01:00"]
+    "since", ["2026-11-02T12:00Z", "2026-11-02T12:00", "2026-11-02 13:00+01:00"]
 )
 def test_deliveries_before_a_moment_are_left_alone(feed: Path, since: str) -> None:
     """Of the day, the last four periods are judged, and the inventory that they refer to."""
     document = json.loads(run("validate", feed, "--since", since, "--json").stdout)
     judged = [delivery["delivery"] for delivery in document["deliveries"]]
     assert judged[0] == "inventory/2026-11-02T0000/r000000"
-    assert {*judged[1:]} <= {SLOT.format(hour) for hour in range(20, 24)}
+    assert {*judged[1:]} <= {SLOT.format(hour) for hour in range(12, 24, 3)}
     assert len(judged) >= 4
 
 
@@ -118,7 +118,7 @@ def test_nothing_from_then_on_is_nothing_to_judge(feed: Path) -> None:
     """A month after the last period there is none."""
     error = run("validate", feed, "--since", "2026-12-02").exception
     assert isinstance(error, NothingToJudgeError)
-    assert "2026-11-02T2300" in error.fix
+    assert "2026-11-02T2100" in error.fix
 
 
 @pytest.mark.parametrize("since", ["yesterday", "24", "99999999h", "-3h"])
@@ -149,7 +149,7 @@ def test_failing_rows_of_a_feed_are_in_one_file(
     (nan,) = faults["nan_value"]["devices"]
     (silent,) = faults["silent_device"]["devices"]
     assert rows == [(nan, ["value.finite"], "telemetry")]
-    assert missing == [(silent, 2)]
+    assert missing == [(silent, 6)]
 
 
 @pytest.mark.parametrize("name", ["bad.csv", "nowhere/bad.parquet"])

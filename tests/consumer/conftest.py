@@ -14,10 +14,11 @@ from powerstage.contract import Commit, CommitKey, Contract, DataFile, Slot
 from powerstage.producer import MockSource, publish, synthesise
 from powerstage.store import MemoryStore, Store, read
 from tests.conftest import START, clock
+from tests.consumer.history import with_intervals
 
 
 class Feed:
-    """A feed of six devices over a day: an inventory and 24 periods, all clean."""
+    """A feed of six devices over a day: an inventory and its periods, all clean."""
 
     def __init__(self, source: MockSource, objects: dict[str, bytes], folder: Path) -> None:
         self.store: Store = MemoryStore()
@@ -94,8 +95,10 @@ class Feed:
         return {info.key: self.read(info.key) for info in self.store.list("receipts/")}
 
 
-@pytest.fixture(scope="session")
-def published(contract: Contract) -> tuple[MockSource, dict[str, bytes]]:
+Published = tuple[MockSource, dict[str, bytes]]
+
+
+def published(contract: Contract) -> Published:
     """A source, and the objects of its feed."""
     source = synthesise(contract, devices=6, start=START, seed=7)
     store = MemoryStore()
@@ -103,10 +106,28 @@ def published(contract: Contract) -> tuple[MockSource, dict[str, bytes]]:
     return source, {info.key: read(store, info.key, 10_000_000) for info in store.list("")}
 
 
+@pytest.fixture(scope="session")
+def published_hourly(contract: Contract) -> Published:
+    """A feed under the default contract: 24 deliveries of 12 readings, and an inventory."""
+    return published(contract)
+
+
+@pytest.fixture(scope="session")
+def published_few(contract: Contract) -> Published:
+    """The same readings in 8 deliveries of 36, which are judged in a third of the time."""
+    return published(with_intervals(contract, reading_seconds=3600, delivery_hours=3))
+
+
 @pytest.fixture
-def feed(published: tuple[MockSource, dict[str, bytes]], tmp_path: Path) -> Feed:
-    """A clean feed."""
-    return Feed(*published, tmp_path)
+def feed(published_few: Published, tmp_path: Path) -> Feed:
+    """A clean feed of 9 deliveries."""
+    return Feed(*published_few, tmp_path)
+
+
+@pytest.fixture
+def hourly_feed(published_hourly: Published, tmp_path: Path) -> Feed:
+    """A clean feed of 25 deliveries."""
+    return Feed(*published_hourly, tmp_path)
 
 
 def edited_json(body: bytes, **changes: object) -> bytes:

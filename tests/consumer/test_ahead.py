@@ -38,20 +38,20 @@ class Meeting(MemoryStore):
         return super().get(key)
 
 
-def test_two_deliveries_are_at_work_at_once(feed: Feed) -> None:
+def test_two_deliveries_are_at_work_at_once(hourly_feed: Feed) -> None:
     """The second is fetched while the first is not judged yet."""
-    first, second = (str(CommitKey(slot=feed.slot_after(number))) for number in range(2))
-    feed.store = Meeting(first, second, feed.store)
-    assert len(feed.consume().judgements) == 25
+    first, second = (str(CommitKey(slot=hourly_feed.slot_after(number))) for number in range(2))
+    hourly_feed.store = Meeting(first, second, hourly_feed.store)
+    assert len(hourly_feed.consume().judgements) == 25
 
 
-def test_they_are_recorded_in_order(feed: Feed) -> None:
+def test_they_are_recorded_in_order(hourly_feed: Feed) -> None:
     """The ledger learns of deliveries in the order of their slots."""
-    slots = [judgement.slot for judgement in feed.consume().judgements]
+    slots = [judgement.slot for judgement in hourly_feed.consume().judgements]
     assert slots == sorted(slots)
 
 
-def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(feed: Feed) -> None:
+def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(hourly_feed: Feed) -> None:
     """Ctrl-C while others are at work: nothing waits for them, nothing of them is recorded."""
     seen: list[Judgement] = []
 
@@ -60,10 +60,10 @@ def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(feed: Fe
         if len(seen) == 5:
             raise KeyboardInterrupt
 
-    with Lake(feed.folder / "lake", make=True) as lake:
+    with Lake(hourly_feed.folder / "lake", make=True) as lake:
         with pytest.raises(KeyboardInterrupt):
-            consume(feed.store, lake, clock=clock, on_judgement=interrupt)
+            consume(hourly_feed.store, lake, clock=clock, on_judgement=interrupt)
         assert len(lake.ledger.entries()) == 5
-    consumed = feed.consume()
+    consumed = hourly_feed.consume()
     assert (consumed.known, len(consumed.judgements)) == (5, 20)
     assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}

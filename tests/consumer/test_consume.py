@@ -59,7 +59,7 @@ def test_a_second_run_judges_nothing(feed: Feed) -> None:
     feed.consume()
     before = feed.receipts()
     again = feed.consume()
-    assert (again.judgements, again.known) == ((), 25)
+    assert (again.judgements, again.known) == ((), 9)
     assert feed.receipts() == before
 
 
@@ -68,7 +68,7 @@ def test_what_comes_later_is_judged_later(feed: Feed) -> None:
     key = str(CommitKey(slot=feed.slot))
     body = feed.read(key)
     feed.delete(key)
-    assert len(feed.consume().judgements) == 24
+    assert len(feed.consume().judgements) == 8
     feed.store.put(key, body)
     assert [judgement.slot for judgement in feed.consume().judgements] == [feed.slot]
 
@@ -78,7 +78,7 @@ def test_each_delivery_gets_one_receipt(feed: Feed) -> None:
     feed.delete(feed.commit().files[0].key)
     feed.consume()
     receipts = {key: Receipt.from_json(body) for key, body in feed.receipts().items()}
-    assert len(receipts) == 25
+    assert len(receipts) == 9
     refused = receipts[str(ReceiptKey(consumer="consumer", slot=feed.slot, judgement=1))]
     assert (refused.verdict, refused.identity) == ("unreadable", feed.commit().identity)
     assert [check.id for check in refused.checks] == ["object.present"]
@@ -89,7 +89,7 @@ def test_a_consumer_that_lost_its_ledger_repeats_its_receipts_and_adds_none(feed
     """The verdict is a function of what was delivered: a second lake comes to the same."""
     feed.consume("first")
     before = feed.receipts()
-    assert len(feed.consume("second").judgements) == 25
+    assert len(feed.consume("second").judgements) == 9
     assert feed.receipts() == before
 
 
@@ -119,7 +119,7 @@ def test_receipts_that_were_not_sent_are_sent_by_the_next_run(feed: Feed) -> Non
     feed.store = whole
     again = feed.consume()
     assert again.known == 1
-    assert len(feed.receipts()) == 25
+    assert len(feed.receipts()) == 9
 
 
 def test_validate_leaves_the_feed_as_it_is(feed: Feed, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_feed_without_contract_wants_one_named(feed: Feed) -> None:
     with pytest.raises(UsageError, match="no contract"):
         feed.consume()
     consumed = feed.consume("other", contract=loads(feed.source.contract.text, "mine"))
-    assert len(consumed.judgements) == 25
+    assert len(consumed.judgements) == 9
 
 
 def test_receipts_come_to_an_end(feed: Feed) -> None:
@@ -260,13 +260,13 @@ def test_an_inventory_that_was_committed_during_the_listing_is_judged_early(
         consumed = consume(racing, lake, clock=clock)
     assert consumed.judgements[0].slot == feed.inventory
     assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}
-    assert len(consumed.judgements) == 25
+    assert len(consumed.judgements) == 9
 
 
 def test_a_consumer_killed_between_deliveries_leaves_a_lake_that_goes_on(
     feed: Feed, tmp_path: Path
 ) -> None:
-    """SIGKILL in the middle of the ninth judgement; the next run judges the other sixteen."""
+    """SIGKILL in the middle of the fourth judgement; the next run judges the other five."""
     folder = tmp_path / "feed"
     for key in feed.keys:
         path = folder / key
@@ -283,7 +283,7 @@ seen = []
 
 def count(judgement):
     seen.append(judgement)
-    if len(seen) == 9:
+    if len(seen) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 
 clock = lambda: datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -295,10 +295,10 @@ with Lake(Path(sys.argv[2]), make=True) as lake:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     first = subprocess.run(command, env=environment, check=False)
     assert first.returncode == -signal.SIGKILL
-    script_without_kill = script.replace("== 9", "== 99")
+    script_without_kill = script.replace("== 4", "== 99")
     command[2] = script_without_kill
     second = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    assert second.stdout.split() == ["16", "9"]
+    assert second.stdout.split() == ["5", "4"]
 
 
 def test_a_call_that_is_refused_pins_nothing(feed: Feed, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_what_is_no_receipt_does_not_stop_the_consumer(feed: Feed) -> None:
     """Somebody put two megabytes where its receipt belongs: the next judgement is free."""
     key = ReceiptKey(consumer="consumer", slot=feed.slot, judgement=1)
     feed.store.put(str(key), b"x" * 2_000_000)
-    assert len(feed.consume().judgements) == 25
+    assert len(feed.consume().judgements) == 9
     assert str(replace(key, judgement=2)) in feed.receipts()
 
 

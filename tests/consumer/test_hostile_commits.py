@@ -80,16 +80,18 @@ UNREADABLE: dict[str, Callable[[Commit], bytes]] = {
 
 
 @pytest.fixture
-def few(feed: Feed) -> Feed:
+def few(hourly_feed: Feed) -> Feed:
     """A feed of one period and its inventory."""
+    feed = hourly_feed
     kept = {str(CommitKey(slot=slot)) for slot in (feed.slot, feed.inventory)}
     feed.delete(*[key for key in feed.keys if key.startswith("commits/") and key not in kept])
     return feed
 
 
 @pytest.fixture
-def hostile(feed: Feed) -> tuple[Feed, dict[Slot, str]]:
+def hostile(hourly_feed: Feed) -> tuple[Feed, dict[Slot, str]]:
     """A feed of a day, each period but the last with a hostile commit of another kind."""
+    feed = hourly_feed
     slots = [Slot(dataset="telemetry", period=period) for period in feed.source.periods()]
     spoilt = dict(zip(slots, UNREADABLE, strict=False))
     assert len(spoilt) == len(UNREADABLE)

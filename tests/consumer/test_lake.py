@@ -38,7 +38,7 @@ def test_what_was_refused_is_not_shown(feed: Feed, tmp_path: Path) -> None:
     feed.consume()
     with Lake(tmp_path / "lake") as lake:
         (row,) = lake.telemetry().aggregate("count(*), count(DISTINCT start_time)").fetchall()
-        assert row == (276, 23)
+        assert row == (252, 21)
         assert not lake.data_path(sha256).exists()
 
 

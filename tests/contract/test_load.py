@@ -85,6 +85,7 @@ def test_the_default_contract_is_odcs() -> None:
         ("'^[0-9A-Z]{10}$'", "'^[0-9A-Z]++$'", "possessive"),
         ("- name: source", "- name: SN", "the column 'SN' stands twice"),
         ("value: iLo", 'value: "i\\0Lo"', "control characters"),
+        ("status: active", "status: &x active", "anchors, aliases and tags"),
         ("status: active", "status: *x", "anchors, aliases and tags"),
         ("status: active", "status: !!str active", "anchors, aliases and tags"),
         ("status: active", "status:\tactive\n\tx: 1", ""),

@@ -1,7 +1,7 @@
 """Feeds with every kind of fault in them, and what a consumer makes of those."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,29 +17,48 @@ from tests.conftest import clock
 
 # The clocks of Berlin change three days later, those of Chicago ten.
 START = datetime(2026, 10, 22, tzinfo=UTC)
-# Of each, the delivery interval in hours; two of them are judged too.
-SEEDS = {0: 12, 7: 1, 2**63 - 1: 12}
-JUDGED = (0, 7)
-DAYS = {12: 60, 1: 6}
-# What goes on for half a day or more is played where that is few periods.
-LONG = {"power_drift", "power_offset", "coarse_rounding"}
+# Of each, the delivery interval in hours.
+SEEDS = {0: 12, 2**63 - 1: 3}
+# As many as hold all kinds.
+DAYS = {12: 60, 3: 18}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """A feed with every kind of fault in it, the same without, and what a consumer made of it."""
+    """A feed with every kind of fault in it, the same without, and what a consumer made of it.
 
-    source: MockSource
-    plan: dict[str, PlannedFault]
-    faulty: dict[str, bytes]
-    clean: dict[str, bytes]
-    judged: Consumed | None
+    Each is made when it is first asked for: who compares feeds needs no consumer.
+    """
 
-    @property
+    def __init__(self, contract: Contract, folder: Path, seed: int) -> None:
+        hours = SEEDS[seed]
+        agreed = with_interval(contract, hours)
+        self.source = synthesise(agreed, devices=24, start=START, days=DAYS[hours], seed=seed)
+        self._folder, self._seed = folder, seed
+
+    @cached_property
+    def plan(self) -> dict[str, PlannedFault]:
+        """What is spoilt, by kind."""
+        plan = plan_faults(self.source, all_faults(self.source), seed=self._seed)
+        return {planned.fault.name: planned for planned in plan}
+
+    @cached_property
+    def faulty(self) -> dict[str, bytes]:
+        """The objects of the feed."""
+        return objects(feed(self.source, tuple(self.plan.values())))
+
+    @cached_property
+    def clean(self) -> dict[str, bytes]:
+        """The objects of the feed without faults."""
+        return objects(feed(self.source, None))
+
+    @cached_property
     def consumed(self) -> Consumed:
-        """What a consumer made of it."""
-        assert self.judged is not None
-        return self.judged
+        """What a consumer made of the feed."""
+        store = MemoryStore()
+        for key, body in self.faulty.items():
+            store.put(key, body)
+        with Lake(self._folder / str(self._seed), make=True) as lake:
+            return consume(store, lake, clock=clock)
 
     def judgements(self, kind: str) -> list[Judgement]:
         """The judgements on the deliveries that a fault was put into."""
@@ -85,32 +104,15 @@ def in_time(table: pa.Table) -> pa.Table:
 
 
 class Rehearsals(dict[int, Rehearsal]):
-    """One rehearsal per seed, played when it is first asked for."""
+    """One rehearsal per seed."""
 
     def __init__(self, contract: Contract, folder: Path) -> None:
         super().__init__()
         self._contract, self._folder = contract, folder
 
     def __missing__(self, seed: int) -> Rehearsal:
-        """Play it."""
-        hours = SEEDS[seed]
-        agreed = with_interval(self._contract, hours)
-        source = synthesise(agreed, devices=24, start=START, days=DAYS[hours], seed=seed)
-        names = [name for name in all_faults(source) if hours > 1 or name not in LONG]
-        plan = plan_faults(source, names, seed=seed)
-        store = feed(source, plan)
-        faulty = objects(store)
-        consumed = None
-        if seed in JUDGED:
-            with Lake(self._folder / str(seed), make=True) as lake:
-                consumed = consume(store, lake, clock=clock)
-        self[seed] = Rehearsal(
-            source=source,
-            plan={planned.fault.name: planned for planned in plan},
-            faulty=faulty,
-            clean=objects(feed(source, None)),
-            judged=consumed,
-        )
+        """Prepare it."""
+        self[seed] = Rehearsal(self._contract, self._folder, seed)
         return self[seed]
 
 

@@ -20,14 +20,15 @@ from tests.faults.conftest import with_interval
 
 LONG = ("silent_for_hours", "stuck_value", "late_reading")
 NAMES = (*DEFAULT_FAULTS, *LONG)
+DEFAULT = default()
+KINDS = {fault.name: fault for fault in catalogue(DEFAULT)}
 
 
 @given(seed=st.integers(0, 2**63 - 1))
 def test_no_two_faults_share_a_period(seed: int) -> None:
     """Whatever the seed: periods in a row, neither the first nor the last."""
-    kinds = {fault.name: fault for fault in catalogue(default())}
     hours = [START + timedelta(hours=hour) for hour in range(30)]
-    placed = lay_out([kinds[name] for name in NAMES], hours, default(), seed=seed)
+    placed = lay_out([KINDS[name] for name in NAMES], hours, DEFAULT, seed=seed)
     taken = [period for periods in placed.values() for period in periods]
     assert {name: len(placed[name]) for name in LONG} == dict(zip(LONG, (3, 6, 2), strict=True))
     assert len(set(taken)) == len(taken) == 13 + 3 + 6 + 2
