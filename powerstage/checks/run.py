@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,7 +62,8 @@ class InputFile:
 class Checker:
     """Runs plans over files in a limited worker process, which it starts when first needed.
 
-    Use it as a context manager; it is cheap to keep and reuses its worker.
+    Use it as a context manager; it is cheap to keep and reuses its worker. Threads may share it: one
+    job runs at a time.
 
     Args:
         failing_rows: where to keep the rows that fail; None for nowhere.
@@ -70,6 +72,7 @@ class Checker:
     def __init__(self, failing_rows: FailingRows | None = None) -> None:
         self._worker: Worker | None = None
         self._failing_rows = failing_rows
+        self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -257,6 +260,10 @@ class Checker:
 
         A worker that failed is dropped.
         """
+        with self._turn:
+            return self._ask(job)
+
+    def _ask(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str, bool]:
         worker = self._worker = self._worker or started_worker()
         is_sound = False
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from types import TracebackType
 from typing import Final, Self
 
 from powerstage.checks import Checker, FailingRows
@@ -28,6 +29,7 @@ def judge_ahead(
     *,
     store: Store,
     contract: Contract,
+    checker: Checker,
     inventory_of: Callable[[Slot], Inventory | None],
     agreed: Collection[str] = (),
     failing_rows: FailingRows | None = None,
@@ -42,6 +44,7 @@ def judge_ahead(
         folder: where the fetched files go, a folder for each delivery.
         store: where the feed is.
         contract: the contract that was agreed.
+        checker: one of those that judge; the caller may use it meanwhile.
         inventory_of: what is known of a pinned inventory; called side by side. Where it is
             None, so is the judgement: only the caller can judge that inventory first.
         agreed: the digests of contracts that deliveries may follow, beside that one.
@@ -59,7 +62,7 @@ def judge_ahead(
 
     workers = min(processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
     ahead: deque[tuple[Slot, Path, Future[Judgement | None]]] = deque()
-    checkers = [Checker(failing_rows) for _ in range(workers)]
+    checkers = [checker, *(Checker(failing_rows) for _ in range(workers - 1))]
 
     def judge(checker: Checker) -> Judge:
         return Judge(store, contract, checker, known_inventory, agreed)
@@ -96,12 +99,19 @@ class _Judges:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        # Nobody waits for the verdicts of what is still at work.
-        for checker in self._checkers:
-            checker.kill()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            # Nobody waits for the verdicts of what is still at work.
+            for checker in self._checkers:
+                checker.kill()
         self._pool.shutdown(cancel_futures=True)
-        for checker in self._checkers:
+        # The first is the caller's.
+        for checker in self._checkers[1:]:
             checker.close()
 
     def start(self, slot: Slot, folder: Path) -> Future[Judgement | None]:

@@ -265,6 +265,7 @@ class _Run:
             self.incoming,
             store=self.store,
             contract=self.contract,
+            checker=self.checker,
             inventory_of=self._inventories.get,
             agreed=self._agreed,
             failing_rows=self.failing_rows,
