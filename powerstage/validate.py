@@ -24,12 +24,8 @@ from powerstage.checks import (
     merge,
 )
 from powerstage.consumer import Consumed, Judgement, Lake, consume
-from powerstage.consumer.consume import (
-    COMMIT_KEY,
-    discover,
-    feed_checks,
-    feed_contract,
-)
+from powerstage.consumer.consume import COMMIT_KEY, feed_checks, feed_contract
+from powerstage.consumer.discover import discover
 from powerstage.consumer.judge import DELIVERY_CHECKS
 from powerstage.consumer.lake import LEDGER_FILE
 from powerstage.contract import CommitKey, Contract, Slot, default, parse_key, period_text

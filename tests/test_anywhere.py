@@ -8,7 +8,7 @@ import pytest
 
 from powerstage.checks import Checker, Report
 from powerstage.consumer import Lake, consume
-from powerstage.consumer.consume import discover
+from powerstage.consumer.discover import discover
 from powerstage.contract import Slot, default, loads
 from powerstage.faults import Injector, plan_faults
 from powerstage.producer import check_export, open_export, publish, synthesise

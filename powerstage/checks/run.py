@@ -62,8 +62,8 @@ class InputFile:
 class Checker:
     """Runs plans over files in a limited worker process, which it starts when first needed.
 
-    Use it as a context manager; it is cheap to keep and reuses its worker. Threads may share it: one
-    job runs at a time.
+    Use it as a context manager; it is cheap to keep and reuses its worker. Threads may share it:
+    one job runs at a time.
 
     Args:
         failing_rows: where to keep the rows that fail; None for nowhere.

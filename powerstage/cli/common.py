@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -110,6 +113,24 @@ def require_allowed(store: Store, yes_write_to: str | None) -> None:
             else "writing to a real bucket must be said twice",
             fix=f"say --yes-write-to {bucket}",
         )
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts at once."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = {name: signal.signal(name, stop) for name in names}
+    try:
+        yield stopped
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def program() -> str:

@@ -1,5 +1,7 @@
 """``powerstage consume`` and ``status``: a feed, judged and looked at."""
 
+import json
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -13,10 +15,12 @@ from powerstage.cli.common import (
     now,
     open_to_write,
     results,
+    stopping,
     yes_option,
 )
-from powerstage.consumer import Consumed, Lake
+from powerstage.consumer import Consumed, Judgement, Lake, follow
 from powerstage.consumer import consume as consume_feed
+from powerstage.display import Terminal
 from powerstage.display.document import (
     consumed_part,
     document,
@@ -24,8 +28,9 @@ from powerstage.display.document import (
 )
 from powerstage.display.report import show_consumed, show_judgement
 from powerstage.display.story import show_status
+from powerstage.errors import UsageError
 from powerstage.producer import status as feed_status
-from powerstage.store import open_store
+from powerstage.store import HintQueue, open_store
 
 _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
 
@@ -40,6 +45,27 @@ _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
     type=click.Path(path_type=Path),
     help="Folder for accepted data and the ledger.",
 )
+@click.option(
+    "--follow",
+    "is_following",
+    is_flag=True,
+    help="Go on with whatever comes, until Ctrl-C or SIGTERM.",
+)
+@click.option(
+    "--every",
+    "every_seconds",
+    type=click.FloatRange(min=0.1),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --follow: how often to look.",
+)
+@click.option(
+    "--queue",
+    "queue_url",
+    metavar="URL",
+    help="With --follow: an SQS queue that the bucket notifies, to look sooner.",
+)
 @click.option("--rejudge", is_flag=True, help="Judge again all that was refused.")
 @click.option("--as", "name", default="consumer", show_default=True, help="What receipts call you.")
 @contract_option
@@ -49,6 +75,9 @@ def consume(
     feed: str,
     *,
     lake_path: Path,
+    is_following: bool,
+    every_seconds: float,
+    queue_url: str | None,
     rejudge: bool,
     name: str,
     contract_path: Path | None,
@@ -57,14 +86,40 @@ def consume(
 ) -> None:
     """Discover, fetch, judge and record what FEED delivers; send receipts.
 
+    With --follow it goes on until it is told to stop, and --json prints a line for each look that
+    found something.
+
     Exit 1 if this run rejected a delivery or could not read it, or a period is missing. Run
     it again at any time: what was judged is not judged again, unless it was refused by rules that
     were mended since. `status` shows all verdicts.
     """
+    if queue_url and not is_following:
+        raise UsageError("--queue is for --follow", fix="say --follow, or leave --queue out")
     store = open_to_write(feed, yes_write_to)
     contract = load_contract(contract_path)
     terminal = results(as_json)
+
+    def show(judgement: Judgement) -> None:
+        if judgement.report.findings:
+            show_judgement(terminal, judgement, feed)
+
     with Lake(lake_path, make=True) as lake:
+        if is_following:
+            hints = HintQueue(queue_url, store.url) if queue_url else None
+            with stopping() as stopped:
+                for consumed in follow(
+                    store,
+                    lake,
+                    clock=now,
+                    wait=stopped.wait,
+                    every=timedelta(seconds=every_seconds),
+                    hints=hints,
+                    name=name,
+                    contract=contract,
+                    on_judgement=show,
+                ):
+                    _show_look(terminal, consumed, feed, as_json=as_json)
+            return
         consumed = consume_feed(
             store,
             lake,
@@ -72,15 +127,22 @@ def consume(
             name=name,
             contract=contract,
             rejudge=rejudge,
-            on_judgement=lambda judgement: (
-                None
-                if judgement.report.ok and not judgement.report.findings
-                else show_judgement(terminal, judgement, feed)
-            ),
+            on_judgement=show,
         )
     show_consumed(terminal, consumed)
     code = _code(consumed)
     leave(code, as_json, document("consume", code, feed=feed, **consumed_part(consumed)))
+
+
+def _show_look(terminal: Terminal, consumed: Consumed, feed: str, *, as_json: bool) -> None:
+    """What came of one look, where something did: a line for people, and one for programs."""
+    if not consumed.judgements:
+        return
+    show_consumed(terminal, consumed)
+    if as_json:
+        code = _code(consumed)
+        told = document("consume", code, feed=feed, **consumed_part(consumed))
+        click.echo(json.dumps(told, ensure_ascii=True))
 
 
 @click.command()

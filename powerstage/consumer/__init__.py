@@ -4,7 +4,9 @@ Nothing here knows of the producer; all that both share is the contract, its che
 bucket.
 """
 
-from powerstage.consumer.consume import Consumed, consume, discover, feed_contract
+from powerstage.consumer.consume import Consumed, consume, feed_contract
+from powerstage.consumer.discover import discover
+from powerstage.consumer.follow import follow
 from powerstage.consumer.judge import DELIVERY_CHECKS, Judgement
 from powerstage.consumer.lake import Lake
 
@@ -16,4 +18,5 @@ __all__ = [
     "consume",
     "discover",
     "feed_contract",
+    "follow",
 ]

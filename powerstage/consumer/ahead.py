@@ -110,8 +110,8 @@ class _Judges:
             for checker in self._checkers:
                 checker.kill()
         self._pool.shutdown(cancel_futures=True)
-        # The first is the caller's.
-        for checker in self._checkers[1:]:
+        # The first is the caller's, who may go on with it; a killed worker is of no use.
+        for checker in self._checkers if kind is not None else self._checkers[1:]:
             checker.close()
 
     def start(self, slot: Slot, folder: Path) -> Future[Judgement | None]:

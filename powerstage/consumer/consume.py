@@ -1,7 +1,7 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +17,9 @@ from powerstage.checks import (
     FailingRows,
     FeedFinding,
     find_timeliness,
-    first_arrivals,
 )
 from powerstage.consumer.ahead import judge_ahead
+from powerstage.consumer.discover import Discovered, discover
 from powerstage.consumer.findings import find_values, value_checks
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
@@ -32,17 +32,14 @@ from powerstage.contract import (
     DataFile,
     Slot,
     loads,
-    parse_key,
 )
 from powerstage.contract.calendar import Gap, find_gaps
-from powerstage.contract.layout import COMMITS, check_name
-from powerstage.contract.safe_text import shown
+from powerstage.contract.layout import check_name
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ContractError,
     RecordError,
     UsageError,
-    no_delivery,
 )
 from powerstage.store import Store, read
 
@@ -56,7 +53,6 @@ COMMIT_KEY: Final = Check(
     at="the feed",
     counts="keys",
 )
-_WORDS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,45 +76,9 @@ class Consumed:
     feed_findings: tuple[FeedFinding, ...] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovered:
-    """What stands in a feed: the slots that have a commit, inventory first, and stray keys.
-
-    ``arrivals`` are the times at which the periods of telemetry were written.
-    """
-
-    slots: tuple[Slot, ...]
-    strays: tuple[str, ...]
-    arrivals: Mapping[datetime, datetime]
-
-
 def feed_checks(contract: Contract) -> tuple[Check, ...]:
     """The checks of a feed as a whole."""
     return (PERIOD_MISSING, COMMIT_KEY, PERIOD_LATE, FEED_FRESH, *value_checks(contract))
-
-
-def discover(store: Store) -> Discovered:
-    """Every delivery of a feed, by its commit: a whole listing, never a watermark.
-
-    Raises:
-        NothingToJudgeError: nothing stands under ``commits/``.
-    """
-    written, strays = [], []
-    for info in store.list(COMMITS):
-        try:
-            key = parse_key(info.key)
-        except RecordError:
-            strays.append(shown(info.key, _WORDS_MAX))
-            continue
-        if isinstance(key, CommitKey):
-            written.append((key.slot, info.modified_at))
-    if not written and not strays:
-        raise no_delivery(store.url)
-    return Discovered(
-        slots=tuple(sorted(slot for slot, _ in written)),
-        strays=tuple(strays),
-        arrivals=first_arrivals(written),
-    )
 
 
 def consume(
@@ -129,7 +89,9 @@ def consume(
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
     only: Collection[Slot] | None = None,
+    found: Discovered | None = None,
     rejudge: bool = False,
+    stop: Callable[[], bool] = lambda: False,
     send_receipts: bool = True,
     failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
@@ -147,7 +109,9 @@ def consume(
         contract: the contract to hold deliveries against from now on; None for the one that
             the lake has pinned, or at first use the feed's own.
         only: judge no other deliveries than these (and the inventory that they refer to).
+        found: what stands in the feed, or the part of it that is to be looked at; None to list it.
         rejudge: judge again all that was refused.
+        stop: asked after each delivery whether to leave the rest to the next run.
         send_receipts: False leaves them in the ledger.
         failing_rows: where to keep the rows that fail; None for nowhere.
         on_judgement: called after each verdict is recorded.
@@ -161,7 +125,8 @@ def consume(
         check_name(name, "consumer")
     except RecordError as error:
         raise UsageError(error.message, fix=f"--as: {error.fix}") from error
-    found = discover(store)
+    is_whole = found is None and only is None
+    found = found or discover(store)
     with lake.at_work() as incoming, Checker(failing_rows) as checker:
         _claim(lake, store, name)
         agreed = _agree(store, lake, contract)
@@ -184,19 +149,28 @@ def consume(
             run.send_receipts()
         judgements = []
         wanted = [slot for slot in found.slots if only is None or slot in only]
-        for judgement in run.judge([slot for slot in wanted if slot not in known]):
-            judgements.append(judgement)
-            on_judgement(judgement)
-            if send_receipts:
-                run.send_receipts()
-        lake.write_views(checker)
-        findings = run.feed_findings(found) if only is None else None
+        with closing(run.judge([slot for slot in wanted if slot not in known])) as judged:
+            for judgement in judged:
+                judgements.append(judgement)
+                on_judgement(judgement)
+                if send_receipts:
+                    run.send_receipts()
+                if stop():
+                    break
+        if judgements or not lake.has_views:
+            lake.write_views(checker)
+        findings = run.feed_findings(found) if is_whole else None
+        periods = {
+            slot.period
+            for slot in (*found.slots, *(entry.slot for entry in lake.ledger.entries()))
+            if slot.dataset == "telemetry"
+        }
     return Consumed(
         contract=agreed,
         judgements=tuple(judgements),
         known=len(known),
         known_refused=sum(entry.verdict != "accepted" for entry in before),
-        gaps=find_gaps(found.arrivals, agreed.delivery_interval),
+        gaps=find_gaps(periods, agreed.delivery_interval),
         strays=found.strays,
         feed_findings=findings,
     )
@@ -251,7 +225,7 @@ class _Run:
         self._agreed = self.lake.agreed
         self._one = Judge(self.store, self.contract, self.checker, self._inventory_of, self._agreed)
 
-    def judge(self, slots: Sequence[Slot]) -> Iterator[Judgement]:
+    def judge(self, slots: Sequence[Slot]) -> Generator[Judgement]:
         """Judge deliveries and record them; yields each once it is recorded.
 
         Inventories come first: what pins them waits for their verdicts.

@@ -30,6 +30,7 @@ from powerstage.store import local_folder
 CONTRACT_FILE: Final = "contract.odcs.yaml"
 LEDGER_FILE: Final = "ledger.sqlite"
 VIEWS_FILE: Final = "lake.duckdb"
+_VIEWS: Final = "views"
 
 
 class Lake:
@@ -139,6 +140,17 @@ class Lake:
                 self._forget_incoming(except_for=Path(incoming))
                 yield Path(incoming)
 
+    @property
+    def has_views(self) -> bool:
+        """Whether ``lake.duckdb`` is that of this folder and the pinned contract."""
+        return (self.folder / VIEWS_FILE).is_file() and self.ledger.fact(_VIEWS) == self._views
+
+    @property
+    def _views(self) -> str:
+        """What views depend on, but for deliveries: they name files by their whole paths."""
+        contract = self.contract
+        return f"{contract.sha256 if contract else ''} {self.folder}"
+
     def write_views(self, checker: Checker) -> None:
         """Write ``lake.duckdb`` anew, and put it in place of the old one at once.
 
@@ -156,6 +168,7 @@ class Lake:
         ]
         checker.write_database(draft, statements, files)
         draft.replace(self.folder / VIEWS_FILE)
+        self.ledger.set_fact(_VIEWS, self._views)
 
     def _relation(self, dataset: DatasetName) -> duckdb.DuckDBPyRelation:
         contract = self.contract

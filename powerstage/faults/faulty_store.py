@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -48,6 +48,10 @@ class FaultyStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """What stands there, without second revisions: their producer knows nothing of them."""
         return (info for info in self._store.list(prefix) if not self._is_ours(info.key))
+
+    def page(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
+        """A part of what stands there, without second revisions."""
+        return [info for info in self._store.page(prefix, after) if not self._is_ours(info.key)]
 
     def head(self, key: str) -> ObjectInfo | None:
         """What stands there, spoilt or not."""

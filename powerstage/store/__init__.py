@@ -1,4 +1,4 @@
-"""Object storage as few verbs: get, put, put-if-absent, list, head.
+"""Object storage as few verbs: get, put, put-if-absent, list, page, head; and a queue of hints.
 
 Three stores have them all: S3, a folder, memory. What a store knows of a contract: nothing.
 """
@@ -7,15 +7,19 @@ from powerstage.store.create import create, read
 from powerstage.store.folder import FolderStore
 from powerstage.store.memory import MemoryStore
 from powerstage.store.open import is_local, local_folder, open_store
-from powerstage.store.protocol import Get, Head, List, ObjectInfo, Put, PutIfAbsent, Store
+from powerstage.store.protocol import Get, Head, List, ObjectInfo, Page, Put, PutIfAbsent, Store
+from powerstage.store.queue import Hint, HintQueue
 
 __all__ = [
     "FolderStore",
     "Get",
     "Head",
+    "Hint",
+    "HintQueue",
     "List",
     "MemoryStore",
     "ObjectInfo",
+    "Page",
     "Put",
     "PutIfAbsent",
     "Store",

@@ -5,15 +5,16 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from powerstage.errors import ObjectNotFoundError, StoreRefusedError, StoreUnavailableError
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import ObjectInfo
+from powerstage.store.protocol import PAGE, ObjectInfo
 
 CHUNK_BYTES: Final = 1024 * 1024
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
@@ -68,6 +69,10 @@ class FolderStore:
         for key in keys:
             if info := self._info(key):
                 yield info
+
+    def page(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
+        """Up to 1,000 objects after a key."""
+        return list(islice((info for info in self.list(prefix) if info.key > after), PAGE))
 
     def head(self, key: str) -> ObjectInfo | None:
         """The object's facts, or None."""

@@ -1,14 +1,15 @@
 """A store in memory: for tests, and for runs that must leave no trace."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from powerstage.errors import ObjectNotFoundError
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import ObjectInfo
+from powerstage.store.protocol import PAGE, ObjectInfo
 
 CHUNK_BYTES: Final = 1024 * 1024
 # Nothing here is ordered by time, so a store without a clock has one moment for all.
@@ -57,6 +58,10 @@ class MemoryStore:
         for key, size in sorted(found):
             if key.startswith(prefix):
                 yield ObjectInfo(key=key, size_bytes=size, modified_at=_WRITTEN_AT)
+
+    def page(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
+        """Up to 1,000 objects after a key."""
+        return list(islice((info for info in self.list(prefix) if info.key > after), PAGE))
 
     def head(self, key: str) -> ObjectInfo | None:
         """The object's facts, or None."""

@@ -1,10 +1,10 @@
 """What a store can do: one Protocol per verb, so that a room asks for no more than it needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,9 @@ class ObjectInfo:
     key: str
     size_bytes: int
     modified_at: datetime
+
+
+PAGE: Final = 1_000
 
 
 class Get(Protocol):
@@ -54,6 +57,14 @@ class List(Protocol):
         ...
 
 
+class Page(Protocol):
+    """See a part of what is there."""
+
+    def page(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
+        """Up to 1,000 objects under the prefix whose keys come after one, in their order."""
+        ...
+
+
 class Head(Protocol):
     """See whether one object is there."""
 
@@ -62,7 +73,7 @@ class Head(Protocol):
         ...
 
 
-class Store(Get, Put, PutIfAbsent, List, Head, Protocol):
+class Store(Get, Put, PutIfAbsent, List, Page, Head, Protocol):
     """All verbs. ``url`` is what people call the store."""
 
     @property

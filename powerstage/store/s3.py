@@ -1,6 +1,6 @@
 """A store in an S3 bucket, by boto3: one request an object, whole objects only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,10 +26,11 @@ from powerstage.errors import (
     StoreUnavailableError,
 )
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import ObjectInfo
+from powerstage.store.protocol import PAGE, ObjectInfo
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ObjectTypeDef
 
 CHUNK_BYTES: Final = 1024 * 1024
 _LOCALSTACK_PORT: Final = ":4566"
@@ -158,16 +159,20 @@ class S3Store:
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
             for page in pages:
-                found += [
-                    ObjectInfo(
-                        key=entry["Key"].removeprefix(self._prefix),
-                        size_bytes=entry["Size"],
-                        modified_at=entry["LastModified"],
-                    )
-                    for entry in page.get("Contents", [])
-                ]
+                found += [self._info(entry) for entry in page.get("Contents", [])]
         # Not every server lists in the order of bytes.
         yield from sorted(found, key=lambda info: info.key.encode())
+
+    def page(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
+        """Up to 1,000 objects after a key."""
+        with self._translated(prefix):
+            found = self._client.list_objects_v2(
+                Bucket=self._bucket,
+                Prefix=self._prefix + prefix,
+                StartAfter=self._prefix + after,
+                MaxKeys=PAGE,
+            )
+            return [self._info(entry) for entry in found.get("Contents", [])]
 
     def head(self, key: str) -> ObjectInfo | None:
         """The object's facts, or None."""
@@ -184,6 +189,14 @@ class S3Store:
             return None
         return ObjectInfo(
             key=key, size_bytes=found["ContentLength"], modified_at=found["LastModified"]
+        )
+
+    def _info(self, entry: "ObjectTypeDef") -> ObjectInfo:
+        """An object as a listing tells it."""
+        return ObjectInfo(
+            key=entry["Key"].removeprefix(self._prefix),
+            size_bytes=entry["Size"],
+            modified_at=entry["LastModified"],
         )
 
     def _require_bucket(self) -> None:
