@@ -3,25 +3,33 @@
 Three stores have them all: S3, a folder, memory. What a store knows of a contract: nothing.
 """
 
+from powerstage.store.counting import CountingStore
 from powerstage.store.create import create, read
 from powerstage.store.folder import FolderStore
 from powerstage.store.memory import MemoryStore
-from powerstage.store.open import is_local, local_folder, open_store
+from powerstage.store.observation import Observation
+from powerstage.store.open import is_local, local_folder, open_bucket, open_store
+from powerstage.store.policy import policy, policy_path
 from powerstage.store.protocol import Get, Head, List, ObjectInfo, Put, PutIfAbsent, Store
 
 __all__ = [
+    "CountingStore",
     "FolderStore",
     "Get",
     "Head",
     "List",
     "MemoryStore",
     "ObjectInfo",
+    "Observation",
     "Put",
     "PutIfAbsent",
     "Store",
     "create",
     "is_local",
     "local_folder",
+    "open_bucket",
     "open_store",
+    "policy",
+    "policy_path",
     "read",
 ]
