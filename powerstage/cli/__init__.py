@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),
     "validate": ("powerstage.cli.validate", "Run the data unit tests on a target."),
     "status": ("powerstage.cli.consume", "What a feed's producer sees."),
+    "doctor": ("powerstage.cli.doctor", "What works here, and what does not."),
 }
 # Their worker starts while they are imported.
 _JUDGING: Final = {"demo", "publish", "consume", "validate"}
