@@ -97,14 +97,15 @@ class Bucket:
         return observe_settings(self.store)
 
     def set_up(self) -> None:
-        """Make its settings, but for the policy."""
-        for name in setting_names():
+        """Make the settings that are not as they should be, but for the policy."""
+        for name in self._lacking():
             if name != POLICY:
                 put_setting(self.store, name)
 
     def close_up(self) -> None:
         """Give it the policy, by which nobody overwrites or deletes a record of the feed."""
-        put_setting(self.store, POLICY)
+        if POLICY in self._lacking():
+            put_setting(self.store, POLICY)
 
     def require_no_other_policy(self) -> None:
         """Raise ``StoreRefusedError`` where a policy is not the one for this feed."""
@@ -144,6 +145,10 @@ class Bucket:
         with self.store.translated(""):
             self._client.delete_bucket(Bucket=self._name)
         return deleted
+
+    def _lacking(self) -> list[str]:
+        well = {seen.subject for seen in self.observe_settings() if seen.state == "ok"}
+        return [name for name in setting_names() if name not in well]
 
     def _delete_versions(self, batch: "list[ObjectIdentifierTypeDef]") -> None:
         with self.store.translated(""):

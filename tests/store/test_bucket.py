@@ -75,6 +75,25 @@ def test_a_bucket_that_was_set_up_lacks_the_policy_alone(bucket: Bucket) -> None
     assert states(bucket.observe_settings()) == dict.fromkeys(SETTINGS, "ok")
 
 
+def test_what_was_added_to_the_policy_stays(bucket: Bucket) -> None:
+    """A grant for the other company, say: ours is not put where it stands."""
+    bucket.create()
+    added = policy("bucket", bucket=bucket.store.bucket, prefix=bucket.store.prefix)
+    added["Statement"].append(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::999999999999:root"},
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket.store.bucket}/feed/*",
+        }
+    )
+    text = json.dumps(added)
+    bucket.store.client.put_bucket_policy(Bucket=bucket.store.bucket, Policy=text)
+    bucket.require_no_other_policy()
+    bucket.close_up()
+    assert bucket.store.client.get_bucket_policy(Bucket=bucket.store.bucket)["Policy"] == text
+
+
 def test_the_policy_of_another_feed_is_no_protection(bucket: Bucket) -> None:
     """It is seen, and never replaced unawares."""
     bucket.create()
