@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),
     "validate": ("powerstage.cli.validate", "Run the data unit tests on a target."),
     "status": ("powerstage.cli.consume", "What a feed's producer sees."),
+    "doctor": ("powerstage.cli.doctor", "What works here, and what does not."),
 }
 # Their worker starts while they are imported.
 _JUDGING: Final = {"demo", "publish", "consume", "validate"}
@@ -97,14 +98,19 @@ def _print_schema(ctx: click.Context) -> NoReturn:
     ctx.exit()
 
 
-def main() -> NoReturn:
-    """Run the command line, and turn errors into words and an exit code."""
+def main(command: click.Command = cli, program: str | None = None) -> NoReturn:
+    """Run the command line, and turn errors into words and an exit code.
+
+    Args:
+        command: another one than ``powerstage``.
+        program: what its help calls it.
+    """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no check mark gets its number.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(standalone_mode=False)
+        code = command.main(prog_name=program, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         _print_document(error.exit_code, error.format_message())

@@ -9,6 +9,7 @@ from powerstage.contract.calendar import Gap
 from powerstage.contract.change import KINDS
 from powerstage.contract.receipt import utc_text
 from powerstage.producer import FeedStatus, Published
+from powerstage.store import Observation
 
 SCHEMA: Final = "powerstage.result/1"
 
@@ -132,6 +133,14 @@ def status_part(status: FeedStatus) -> dict[str, Any]:
         "missing": None if status.gaps is None else gaps_part(status.gaps),
         "feed_findings": feed_findings_part(status.feed_findings),
     }
+
+
+def observations_part(observations: tuple[Observation, ...]) -> list[dict[str, str]]:
+    """What was seen of the surroundings."""
+    return [
+        {"subject": seen.subject, "state": seen.state, "words": seen.words, "fix": seen.fix}
+        for seen in observations
+    ]
 
 
 def gaps_part(gaps: tuple[Gap, ...]) -> list[dict[str, Any]]:

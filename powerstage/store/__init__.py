@@ -3,14 +3,18 @@
 Three stores have them all: S3, a folder, memory. What a store knows of a contract: nothing.
 """
 
+from powerstage.store.counting import CountingStore
 from powerstage.store.create import create, read
 from powerstage.store.folder import FolderStore
 from powerstage.store.memory import MemoryStore
-from powerstage.store.open import is_local, local_folder, open_store
+from powerstage.store.observation import Observation
+from powerstage.store.open import is_local, local_folder, open_bucket, open_store
+from powerstage.store.policy import policy, policy_path
 from powerstage.store.protocol import Get, Head, List, ObjectInfo, Page, Put, PutIfAbsent, Store
 from powerstage.store.queue import Hint, HintQueue
 
 __all__ = [
+    "CountingStore",
     "FolderStore",
     "Get",
     "Head",
@@ -19,6 +23,7 @@ __all__ = [
     "List",
     "MemoryStore",
     "ObjectInfo",
+    "Observation",
     "Page",
     "Put",
     "PutIfAbsent",
@@ -26,6 +31,9 @@ __all__ = [
     "create",
     "is_local",
     "local_folder",
+    "open_bucket",
     "open_store",
+    "policy",
+    "policy_path",
     "read",
 ]

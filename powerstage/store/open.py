@@ -13,6 +13,9 @@ from powerstage.store.protocol import Store
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from powerstage.store.bucket import Bucket
+    from powerstage.store.s3 import S3Store
+
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LOCAL_HOSTS: Final = {"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"}
 # With one slash too: a slip of the pen, no folder.
@@ -43,22 +46,24 @@ def open_store(
                 f"{url!r} is no place for a feed", fix="name s3://bucket/prefix or a folder"
             )
         return FolderStore(Path(url))
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    prefix = prefix.strip("/")
-    if not _BUCKET.fullmatch(bucket):
-        raise UsageError(
-            f"{bucket!r} cannot be the name of a bucket",
-            fix="3 to 63 of a-z 0-9 . - ; the URL reads s3://bucket/prefix",
-        )
-    if prefix:
-        check_key(prefix)
-    # boto3 takes half a second to import: folders need not wait for it.
-    from powerstage.store.s3 import S3Store  # noqa: PLC0415
-
-    store = S3Store(_client(url, endpoint_url), bucket, prefix)
+    store = _open_s3(url, endpoint_url)
     if create_bucket:
         store.create_bucket()
     return store
+
+
+def open_bucket(url: str) -> "Bucket":
+    """The bucket that ``s3://bucket/prefix`` names, to be set up, looked at and deleted.
+
+    Raises:
+        UsageError: the URL names none.
+        StoreRefusedError: the AWS settings cannot be used.
+    """
+    if not url.startswith("s3://"):
+        raise UsageError(f"{url!r} is in no bucket", fix="name s3://bucket/prefix")
+    from powerstage.store.bucket import Bucket  # noqa: PLC0415 - as S3Store
+
+    return Bucket(_open_s3(url, None))
 
 
 def local_folder(path: Path | str) -> Path:
@@ -72,6 +77,22 @@ def is_local(store: Store) -> bool:
     """Whether writing to a store stays on this machine."""
     endpoint = getattr(store, "endpoint_url", None)
     return endpoint is None or urlsplit(endpoint).hostname in _LOCAL_HOSTS
+
+
+def _open_s3(url: str, endpoint_url: str | None) -> "S3Store":
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(
+            f"{bucket!r} cannot be the name of a bucket",
+            fix="3 to 63 of a-z 0-9 . - ; the URL reads s3://bucket/prefix",
+        )
+    if prefix:
+        check_key(prefix)
+    # boto3 takes half a second to import: folders need not wait for it.
+    from powerstage.store.s3 import S3Store  # noqa: PLC0415
+
+    return S3Store(_client(url, endpoint_url), bucket, prefix)
 
 
 def _client(url: str, endpoint_url: str | None) -> "S3Client":

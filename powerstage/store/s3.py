@@ -86,6 +86,21 @@ class S3Store:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     @property
+    def client(self) -> "S3Client":
+        """boto3's client, for what is no matter of objects."""
+        return self._client
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._bucket
+
+    @property
+    def prefix(self) -> str:
+        """What stands before every key, with its slash; may be empty."""
+        return self._prefix
+
+    @property
     def endpoint_url(self) -> str:
         """The server, as boto3 resolved it."""
         return self._client.meta.endpoint_url
@@ -93,7 +108,7 @@ class S3Store:
     def create_bucket(self) -> None:
         """Make the bucket, unless it is there and ours."""
         region = self._client.meta.region_name
-        with self._translated(""):
+        with self.translated(""):
             try:
                 if region == "us-east-1":
                     self._client.create_bucket(Bucket=self._bucket)
@@ -110,7 +125,7 @@ class S3Store:
         """The object's bytes in chunks."""
         full = self._prefix + check_key(key)
         try:
-            with self._translated(key):
+            with self.translated(key):
                 body = self._client.get_object(Bucket=self._bucket, Key=full)["Body"]
         except StoreRefusedError:
             # Without s3:ListBucket, 403 stands for an absent key too.
@@ -122,7 +137,7 @@ class S3Store:
     def put(self, key: str, body: bytes | Path) -> None:
         """Write an object, in place of any that stands there."""
         full = self._prefix + check_key(key)
-        with self._translated(key):
+        with self.translated(key):
             if isinstance(body, bytes):
                 self._client.put_object(
                     Bucket=self._bucket, Key=full, Body=body, ChecksumAlgorithm="SHA256"
@@ -136,7 +151,7 @@ class S3Store:
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Write an object where none stands."""
         full = self._prefix + check_key(key)
-        with self._translated(key):
+        with self.translated(key):
             try:
                 self._client.put_object(
                     Bucket=self._bucket,
@@ -154,7 +169,7 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object whose key starts with the prefix, in byte order."""
         found = []
-        with self._translated(prefix):
+        with self.translated(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
@@ -165,7 +180,7 @@ class S3Store:
 
     def page(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
         """Up to 1,000 objects after a key."""
-        with self._translated(prefix):
+        with self.translated(prefix):
             found = self._client.list_objects_v2(
                 Bucket=self._bucket,
                 Prefix=self._prefix + prefix,
@@ -178,7 +193,7 @@ class S3Store:
         """The object's facts, or None."""
         full = self._prefix + check_key(key)
         try:
-            with self._translated(key):
+            with self.translated(key):
                 found = self._client.head_object(Bucket=self._bucket, Key=full)
         except ObjectNotFoundError:
             self._require_bucket()
@@ -201,7 +216,7 @@ class S3Store:
 
     def _require_bucket(self) -> None:
         """HEAD has no body to tell a missing key from a missing bucket."""
-        with self._translated(""):
+        with self.translated(""):
             try:
                 self._client.head_bucket(Bucket=self._bucket)
             except ClientError as error:
@@ -214,11 +229,11 @@ class S3Store:
         return any(info.key == key for info in self.list(key))
 
     def _chunks(self, chunks: Iterator[bytes], key: str) -> Iterator[bytes]:
-        with self._translated(key):
+        with self.translated(key):
             yield from chunks
 
     @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
+    def translated(self, key: str) -> Iterator[None]:
         """The one place where errors of boto3 become ours."""
         try:
             yield

@@ -43,6 +43,7 @@ OPTIONS = {
     "validate": "--inventory --contract --since --check --fail-on --failing-rows --junit --json"
     " TARGET",
     "status": "--json FEED",
+    "doctor": "--json FEED",
 }
 
 
