@@ -16,7 +16,7 @@ import click
 from powerstage.contract import Contract, load, parse_period
 from powerstage.display import Terminal
 from powerstage.errors import RecordError, UsageError
-from powerstage.store import Store, is_local, open_store
+from powerstage.store import Store, VersionedStore, is_local, open_store
 
 
 class _Period(click.ParamType[datetime]):
@@ -95,7 +95,7 @@ def open_to_publish(url: str, yes_write_to: str | None) -> Store:
     return store
 
 
-def open_to_write(url: str, yes_write_to: str | None) -> Store:
+def open_to_write(url: str, yes_write_to: str | None) -> VersionedStore:
     """A store that may be written to: on this machine, or in a bucket that was named for it."""
     store = open_store(url)
     require_allowed(store, yes_write_to)

@@ -10,7 +10,19 @@ from powerstage.store.memory import MemoryStore
 from powerstage.store.observation import Observation
 from powerstage.store.open import is_local, local_folder, open_bucket, open_store
 from powerstage.store.policy import policy, policy_path
-from powerstage.store.protocol import Get, Head, List, ObjectInfo, Page, Put, PutIfAbsent, Store
+from powerstage.store.protocol import (
+    Get,
+    Head,
+    List,
+    ObjectInfo,
+    Page,
+    Put,
+    PutIfAbsent,
+    Store,
+    VersionedStore,
+    VersionInfo,
+    Versions,
+)
 from powerstage.store.queue import Hint, HintQueue
 
 __all__ = [
@@ -28,6 +40,9 @@ __all__ = [
     "Put",
     "PutIfAbsent",
     "Store",
+    "VersionInfo",
+    "VersionedStore",
+    "Versions",
     "create",
     "is_local",
     "local_folder",

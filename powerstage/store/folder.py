@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from powerstage.errors import ObjectNotFoundError, StoreRefusedError, StoreUnavailableError
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import PAGE, ObjectInfo
+from powerstage.store.protocol import PAGE, ObjectInfo, VersionInfo
 
 CHUNK_BYTES: Final = 1024 * 1024
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
@@ -78,6 +78,29 @@ class FolderStore:
         """The object's facts, or None."""
         self._path(key)
         return self._info(key)
+
+    def versions(self, prefix: str) -> Iterator[VersionInfo]:
+        """Every object under the prefix; its version is when it was written, to the nanosecond."""
+        for info in self.list(prefix):
+            yield VersionInfo(
+                key=info.key,
+                version=self._written(info.key),
+                size_bytes=info.size_bytes,
+                modified_at=info.modified_at,
+            )
+
+    def delete_version(self, version: VersionInfo) -> None:
+        """Delete an object, unless it was written again."""
+        path = self._path(version.key)
+        if self._written(version.key) == version.version and not self._leads_out(path):
+            with self._translated(version.key):
+                path.unlink(missing_ok=True)
+
+    def _written(self, key: str) -> str:
+        try:
+            return str(self._path(key).stat().st_mtime_ns)
+        except FileNotFoundError:
+            return ""
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)

@@ -9,7 +9,7 @@ from typing import Final
 
 from powerstage.errors import ObjectNotFoundError
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import PAGE, ObjectInfo
+from powerstage.store.protocol import PAGE, ObjectInfo, VersionInfo
 
 CHUNK_BYTES: Final = 1024 * 1024
 # Nothing here is ordered by time, so a store without a clock has one moment for all.
@@ -70,3 +70,17 @@ class MemoryStore:
         if body is None:
             return None
         return ObjectInfo(key=key, size_bytes=len(body), modified_at=_WRITTEN_AT)
+
+    def versions(self, prefix: str) -> Iterator[VersionInfo]:
+        """Every object under the prefix: there are no versions."""
+        return (
+            VersionInfo(
+                key=info.key, version="", size_bytes=info.size_bytes, modified_at=info.modified_at
+            )
+            for info in self.list(prefix)
+        )
+
+    def delete_version(self, version: VersionInfo) -> None:
+        """Delete an object."""
+        with self._lock:
+            self._objects.pop(version.key, None)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from powerstage.errors import StoreRefusedError, UsageError
 from powerstage.store.folder import FolderStore
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import Store
+from powerstage.store.protocol import Store, VersionedStore
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -25,7 +25,7 @@ _DEFAULT_REGION: Final = "us-east-1"
 
 def open_store(
     url: str | Path, *, endpoint_url: str | None = None, create_bucket: bool = False
-) -> Store:
+) -> VersionedStore:
     """The store that a URL names: ``s3://bucket/prefix``, or the path of a folder.
 
     boto3's own chain decides about endpoint, profile, credentials and region.

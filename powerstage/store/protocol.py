@@ -73,6 +73,28 @@ class Head(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionInfo:
+    """One version of an object; ``version`` is empty where a store has no others."""
+
+    key: str
+    version: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class Versions(Protocol):
+    """See and delete single versions of objects: for the janitor of a feed, and nobody else."""
+
+    def versions(self, prefix: str) -> Iterator[VersionInfo]:
+        """Every version of every object whose key starts with the prefix."""
+        ...
+
+    def delete_version(self, version: VersionInfo) -> None:
+        """Delete this version and no other; nothing happens where it is gone."""
+        ...
+
+
 class Store(Get, Put, PutIfAbsent, List, Page, Head, Protocol):
     """All verbs. ``url`` is what people call the store."""
 
@@ -80,3 +102,7 @@ class Store(Get, Put, PutIfAbsent, List, Page, Head, Protocol):
     def url(self) -> str:
         """``s3://bucket/prefix`` or a path, without a trailing slash."""
         ...
+
+
+class VersionedStore(Store, Versions, Protocol):
+    """All verbs, and the janitor's."""

@@ -26,7 +26,7 @@ from powerstage.errors import (
     StoreUnavailableError,
 )
 from powerstage.store.keys import check_key
-from powerstage.store.protocol import PAGE, ObjectInfo
+from powerstage.store.protocol import PAGE, ObjectInfo, VersionInfo
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -205,6 +205,27 @@ class S3Store:
         return ObjectInfo(
             key=key, size_bytes=found["ContentLength"], modified_at=found["LastModified"]
         )
+
+    def versions(self, prefix: str) -> Iterator[VersionInfo]:
+        """Every version of every object whose key starts with the prefix."""
+        with self.translated(prefix):
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                for entry in page.get("Versions", []):
+                    yield VersionInfo(
+                        key=entry["Key"].removeprefix(self._prefix),
+                        version=entry["VersionId"],
+                        size_bytes=entry["Size"],
+                        modified_at=entry["LastModified"],
+                    )
+
+    def delete_version(self, version: VersionInfo) -> None:
+        """Delete this version and no other: one that was uploaded meanwhile stays."""
+        full = self._prefix + check_key(version.key)
+        with self.translated(version.key):
+            self._client.delete_object(Bucket=self._bucket, Key=full, VersionId=version.version)
 
     def _info(self, entry: "ObjectTypeDef") -> ObjectInfo:
         """An object as a listing tells it."""
