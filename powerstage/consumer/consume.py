@@ -1,10 +1,11 @@
 """Discover, fetch, judge, record, send receipts: killed anywhere, it ends the same when rerun."""
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ from powerstage.contract import (
     loads,
 )
 from powerstage.contract.calendar import Gap, find_gaps
-from powerstage.contract.layout import check_name
+from powerstage.contract.layout import check_name, data_folder
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
     ContractError,
@@ -61,6 +62,7 @@ class Consumed:
 
     ``judgements`` are those of this run; ``known`` counts deliveries that were judged before,
     ``known_refused`` those of them that were not accepted.
+    ``expired`` deliveries were not judged: their data are gone, as the contract's retention allows.
     ``gaps`` are periods missing between the first and the last that were delivered, and
     ``strays`` keys under ``commits/`` that are none of the layout: findings about the feed,
     no part of any verdict. So are ``feed_findings``: what the clock and several periods show;
@@ -74,6 +76,7 @@ class Consumed:
     gaps: tuple[Gap, ...]
     strays: tuple[str, ...]
     feed_findings: tuple[FeedFinding, ...] | None
+    expired: int = 0
 
 
 def feed_checks(contract: Contract) -> tuple[Check, ...]:
@@ -149,7 +152,9 @@ def consume(
             run.send_receipts()
         judgements = []
         wanted = [slot for slot in found.slots if only is None or slot in only]
-        with closing(run.judge([slot for slot in wanted if slot not in known])) as judged:
+        new = [slot for slot in wanted if slot not in known]
+        expired = run.expired(new)
+        with closing(run.judge([slot for slot in new if slot not in expired])) as judged:
             for judgement in judged:
                 judgements.append(judgement)
                 on_judgement(judgement)
@@ -173,6 +178,7 @@ def consume(
         gaps=find_gaps(periods, agreed.delivery_interval),
         strays=found.strays,
         feed_findings=findings,
+        expired=len(expired),
     )
 
 
@@ -251,6 +257,16 @@ class _Run:
                 else:
                     self._record(judgement)
                     yield judgement
+
+    def expired(self, slots: Sequence[Slot]) -> set[Slot]:
+        """Those that are past their retention, and of whose day no data are left."""
+        kept_from = self.clock() - self.contract.retention
+        days: dict[date, set[Slot]] = defaultdict(set)
+        for slot in slots:
+            if slot.dataset == "telemetry" and slot.period < kept_from - timedelta(days=1):
+                days[slot.period.date()].add(slot)
+        gone = (day for day in days if not self.store.page(data_folder("telemetry", day), ""))
+        return set().union(*(days[day] for day in gone))
 
     def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
         """What the clock, and what was accepted so far, show of the feed as a whole."""

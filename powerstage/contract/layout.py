@@ -78,7 +78,7 @@ class DataKey:
 
     def __str__(self) -> str:
         """The object key."""
-        return f"data/{self.dataset}/date={self.date.isoformat()}/{self.sha256}.parquet"
+        return f"{data_folder(self.dataset, self.date)}{self.sha256}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,11 @@ def parse_key(key: str) -> Key:
 def data_key(slot: Slot, sha256: str) -> DataKey:
     """The only key under which a data file of this slot may stand."""
     return DataKey(dataset=slot.dataset, date=slot.period.date(), sha256=sha256)
+
+
+def data_folder(dataset: DatasetName, day: date) -> str:
+    """What stands before the keys of all data of a day."""
+    return f"{DATA}{dataset}/date={day.isoformat()}/"
 
 
 def period_text(period: datetime) -> str:

@@ -77,6 +77,7 @@ def consumed_part(consumed: Consumed) -> dict[str, Any]:
         "new": len(consumed.judgements),
         "known": consumed.known,
         "known_refused": consumed.known_refused,
+        "expired": consumed.expired,
         "missing": gaps_part(consumed.gaps),
         "strays": list(consumed.strays),
         "feed_findings": feed_findings_part(consumed.feed_findings or ()),

@@ -116,11 +116,12 @@ def show_consumed(terminal: Terminal, consumed: Consumed) -> None:
     """The sum of a run of the consumer, and what is wrong with the feed as a whole."""
     verdicts, rows = _verdicts(consumed)
     counts = _verdict_words(verdicts)
+    expired = f"; {consumed.expired} expired" if consumed.expired else ""
     refused = f", {consumed.known_refused} of them not accepted" if consumed.known_refused else ""
     terminal.line(
         (f"{len(consumed.judgements)} new", BOLD),
         f"{': ' + counts if counts else ''}, {rows:,} readings accepted;"
-        f" {consumed.known} judged before{refused}",
+        f" {consumed.known} judged before{refused}{expired}",
     )
     _show_feed(terminal, consumed)
 

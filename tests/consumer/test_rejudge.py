@@ -1,5 +1,7 @@
 """Judged again: what was refused by rules that were mended since, or whose data came back."""
 
+from datetime import timedelta
+
 from powerstage.consumer import Consumed, Lake, consume
 from powerstage.contract import Contract, Receipt, ReceiptKey, loads
 from tests.conftest import clock
@@ -106,3 +108,23 @@ def test_telemetry_is_judged_again_with_its_inventory(feed: Feed) -> None:
         again = consume(feed.store, lake, clock=clock, rejudge=True)
     assert {found.verdict for found in again.judgements} == {"accepted"}
     assert len(again.judgements) == len(refused.judgements)
+
+
+def test_data_that_need_not_be_kept_any_more_are_not_missed(feed: Feed) -> None:
+    """A lake that is made anew judges what is there, and of the rest says that it has expired."""
+    commits = [key for key in feed.keys if key.startswith("commits/telemetry/")]
+    feed.delete(*(key for key in feed.keys if key.startswith("data/telemetry/")))
+    later = clock() + agreed(feed).retention + timedelta(days=3)
+    with Lake(feed.folder / "anew", make=True) as lake:
+        consumed = consume(feed.store, lake, clock=lambda: later)
+    assert {found.slot.dataset for found in consumed.judgements} == {"inventory"}
+    assert consumed.expired == len(commits)
+
+
+def test_old_data_that_are_still_there_are_judged(feed: Feed) -> None:
+    """However long they need to be kept."""
+    later = clock() + agreed(feed).retention + timedelta(days=3)
+    with Lake(feed.folder / "anew", make=True) as lake:
+        consumed = consume(feed.store, lake, clock=lambda: later)
+    assert last(consumed, feed) == ["accepted"]
+    assert consumed.expired == 0
