@@ -20,6 +20,7 @@ from powerstage.cli.common import (
 )
 from powerstage.consumer import Consumed, Judgement, Lake, follow
 from powerstage.consumer import consume as consume_feed
+from powerstage.consumer.consume import FETCHERS
 from powerstage.display import Terminal
 from powerstage.display.document import (
     consumed_part,
@@ -127,6 +128,7 @@ def consume(
             name=name,
             contract=contract,
             rejudge=rejudge,
+            fetchers=FETCHERS,
             on_judgement=show,
         )
     show_consumed(terminal, consumed)

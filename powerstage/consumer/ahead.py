@@ -9,10 +9,11 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
-from powerstage.checks import Checker, FailingRows
+from powerstage.checks import Checker, FailingRows, FileFormat, InputFile, Plan, Report
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.contract import Contract, Slot
 from powerstage.engine import processors
+from powerstage.errors import WorkerError
 from powerstage.store import Store
 
 # A worker takes some tenths of a second to start: few deliveries are judged by one.
@@ -33,11 +34,12 @@ def judge_ahead(
     inventory_of: Callable[[Slot], Inventory | None],
     agreed: Collection[str] = (),
     failing_rows: FailingRows | None = None,
+    fetchers: int = 1,
 ) -> Generator[tuple[Slot, Judgement | None]]:
     """Judge deliveries side by side; yield them in order.
 
-    At most one delivery more than there are workers stands in the folder that was not yielded
-    yet. The files of one that was yielded are gone when the next is asked for.
+    At most one delivery more than are at work stands in the folder that was not yielded yet. The
+    files of one that was yielded are gone when the next is asked for.
 
     Args:
         slots: of the deliveries, in the order in which they are wanted.
@@ -49,6 +51,7 @@ def judge_ahead(
             None, so is the judgement: only the caller can judge that inventory first.
         agreed: the digests of contracts that deliveries may follow, beside that one.
         failing_rows: where to keep the rows that fail; None for nowhere.
+        fetchers: how many deliveries are fetched at once, if there are fewer workers than that.
 
     Raises:
         StoreUnavailableError, WorkerError: no verdict.
@@ -63,15 +66,14 @@ def judge_ahead(
     workers = min(processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
     ahead: deque[tuple[Slot, Path, Future[Judgement | None]]] = deque()
     checkers = [checker, *(Checker(failing_rows) for _ in range(workers - 1))]
-
-    def judge(checker: Checker) -> Judge:
-        return Judge(store, contract, checker, known_inventory, agreed)
-
-    with _Judges(judge, checkers) as judges:
+    free = _Free(checkers)
+    judge = Judge(store, contract, free, known_inventory, agreed)
+    at_once = max(workers, fetchers)
+    with _Judges(judge, checkers, free, at_once) as judges:
         for number, slot in enumerate(slots):
             place = folder / str(number)
             ahead.append((slot, place, judges.start(slot, place)))
-            yield from _finished(ahead, keep=workers)
+            yield from _finished(ahead, keep=at_once)
         yield from _finished(ahead, keep=0)
 
 
@@ -84,17 +86,52 @@ def _finished(
         shutil.rmtree(place)
 
 
-class _Judges:
-    """Threads that judge, each delivery with a checker of those that are free."""
+class _Free:
+    """Several checkers as one: whichever is free. ``Checks``."""
 
-    def __init__(self, judge_with: Callable[[Checker], Judge], checkers: Sequence[Checker]) -> None:
-        self._judge_with, self._checkers = judge_with, checkers
-        self._free: SimpleQueue[Checker] = SimpleQueue()
-        for checker in self._checkers:
-            self._free.put(checker)
-        self._pool = ThreadPoolExecutor(
-            max(1, len(checkers)), thread_name_prefix="powerstage-judge"
-        )
+    def __init__(self, checkers: Sequence[Checker]) -> None:
+        self._checkers: SimpleQueue[Checker] = SimpleQueue()
+        self._is_closed = False
+        for checker in checkers:
+            self._checkers.put(checker)
+
+    def close(self) -> None:
+        """Let nobody begin any more."""
+        self._is_closed = True
+
+    def check(
+        self,
+        plan: Plan,
+        files: Sequence[InputFile],
+        *,
+        inventory: Sequence[tuple[Path, FileFormat]] = (),
+        inventory_sources: Sequence[str] = (),
+        rows_max: int | None = None,
+    ) -> Report:
+        """The report of the next that is free."""
+        checker = self._checkers.get()
+        try:
+            if self._is_closed:
+                raise WorkerError("nobody waits for this verdict any more")
+            return checker.check(
+                plan,
+                files,
+                inventory=inventory,
+                inventory_sources=inventory_sources,
+                rows_max=rows_max,
+            )
+        finally:
+            self._checkers.put(checker)
+
+
+class _Judges:
+    """Threads that fetch, and judge with a checker of those that are free."""
+
+    def __init__(
+        self, judge: Judge, checkers: Sequence[Checker], free: _Free, at_once: int
+    ) -> None:
+        self._judge, self._checkers, self._free = judge, checkers, free
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="powerstage-judge")
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +144,7 @@ class _Judges:
     ) -> None:
         if kind is not None:
             # Nobody waits for the verdicts of what is still at work.
+            self._free.close()
             for checker in self._checkers:
                 checker.kill()
         self._pool.shutdown(cancel_futures=True)
@@ -115,15 +153,12 @@ class _Judges:
             checker.close()
 
     def start(self, slot: Slot, folder: Path) -> Future[Judgement | None]:
-        """Judge a delivery when a worker is free."""
-        return self._pool.submit(self._judge, slot, folder)
+        """Judge a delivery when it is its turn."""
+        return self._pool.submit(self._judged, slot, folder)
 
-    def _judge(self, slot: Slot, folder: Path) -> Judgement | None:
+    def _judged(self, slot: Slot, folder: Path) -> Judgement | None:
         folder.mkdir()
-        checker = self._free.get()
         try:
-            return self._judge_with(checker).judge(slot, folder)
+            return self._judge.judge(slot, folder)
         except _UnknownInventoryError:
             return None
-        finally:
-            self._free.put(checker)

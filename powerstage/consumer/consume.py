@@ -44,6 +44,8 @@ from powerstage.errors import (
 )
 from powerstage.store import Store, read
 
+# Enough at once to hide the latency of a request.
+FETCHERS: Final = 8
 DEFAULT_CONSUMER: Final = "consumer"
 # Checks of a feed as a whole: no delivery is blamed for what they find.
 COMMIT_KEY: Final = Check(
@@ -95,6 +97,7 @@ def consume(
     found: Discovered | None = None,
     rejudge: bool = False,
     stop: Callable[[], bool] = lambda: False,
+    fetchers: int = 1,
     send_receipts: bool = True,
     failing_rows: FailingRows | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
@@ -115,6 +118,7 @@ def consume(
         found: what stands in the feed, or the part of it that is to be looked at; None to list it.
         rejudge: judge again all that was refused.
         stop: asked after each delivery whether to leave the rest to the next run.
+        fetchers: how many deliveries are fetched at once; as many as are judged, at least.
         send_receipts: False leaves them in the ledger.
         failing_rows: where to keep the rows that fail; None for nowhere.
         on_judgement: called after each verdict is recorded.
@@ -142,6 +146,7 @@ def consume(
             clock=clock,
             incoming=incoming,
             failing_rows=failing_rows,
+            fetchers=fetchers,
         )
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
@@ -218,6 +223,7 @@ class _Run:
     clock: Callable[[], datetime]
     incoming: Path
     failing_rows: FailingRows | None
+    fetchers: int
 
     def __post_init__(self) -> None:
         self._early: list[Judgement] = []
@@ -249,6 +255,7 @@ class _Run:
             inventory_of=self._inventories.get,
             agreed=self._agreed,
             failing_rows=self.failing_rows,
+            fetchers=self.fetchers,
         )
         with closing(ahead) as judged:
             for slot, judgement in judged:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from powerstage.consumer.consume import DEFAULT_CONSUMER, Consumed, consume
+from powerstage.consumer.consume import DEFAULT_CONSUMER, FETCHERS, Consumed, consume
 from powerstage.consumer.discover import Discovered, Watch, discover
 from powerstage.consumer.judge import Judgement
 from powerstage.consumer.lake import Lake
@@ -70,6 +70,7 @@ def follow(
                 contract=contract,
                 found=None if first else found,
                 stop=lambda: wait(0),
+                fetchers=FETCHERS,
                 on_judgement=on_judgement,
             )
             first, contract = False, None

@@ -7,13 +7,14 @@ contract. A store that does not answer is no verdict: its error goes through.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from powerstage.checks import (
     Check,
-    Checker,
     CheckResult,
+    FileFormat,
     InputFile,
+    Plan,
     Report,
     Sample,
     Window,
@@ -100,6 +101,22 @@ class Judgement:
     files: tuple[tuple[DataFile, Path], ...] = ()
 
 
+class Checks(Protocol):
+    """What runs the data unit tests: a ``Checker``, or several."""
+
+    def check(
+        self,
+        plan: Plan,
+        files: Sequence[InputFile],
+        *,
+        inventory: Sequence[tuple[Path, FileFormat]] = (),
+        inventory_sources: Sequence[str] = (),
+        rows_max: int | None = None,
+    ) -> Report:
+        """The report on some files of one dataset."""
+        ...
+
+
 class Judge:
     """Judges deliveries of one feed under one contract.
 
@@ -115,7 +132,7 @@ class Judge:
         self,
         store: Store,
         contract: Contract,
-        checker: Checker,
+        checker: Checks,
         inventory_of: Callable[[Slot], Inventory | None],
         agreed: Collection[str] = (),
     ) -> None:
