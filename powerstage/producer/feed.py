@@ -27,7 +27,7 @@ from powerstage.contract.receipt import utc_text
 from powerstage.contract.safe_text import shown
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import ConflictError, RecordError, StoreRefusedError, UsageError
-from powerstage.store import Store, create, read
+from powerstage.store import Store, create, read, require_write_once
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _SHOWN_MAX: Final = 5
@@ -115,6 +115,10 @@ class Feed:
             return
         body = self._contract.text.encode()
         self._require_own_contract(create(self._store, self._contract_key, body))
+
+    def require_write_once(self) -> None:
+        """Raise ``StoreRefusedError`` if the store would replace the contract that stands there."""
+        require_write_once(self._store, self._contract_key, self._contract.text.encode())
 
     def place_inventory(self, offer: Offer) -> Snapshot:
         """The snapshot that telemetry will pin.

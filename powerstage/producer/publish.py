@@ -52,7 +52,8 @@ def publish(
         ConflictError: the feed holds other content for a period, or another contract of the
             same version; the message names each, and nothing was sent. Or another producer
             was faster with other content: the message names what stands there.
-        StoreUnavailableError, StoreRefusedError: run it again; what is there stays.
+        StoreUnavailableError, StoreRefusedError: run it again; what is there stays. Or the store
+            would write over a commit, which is found out before the first.
     """
     periods = source.periods()
     if not periods:
@@ -67,6 +68,8 @@ def publish(
         work.compare()
         feed.refuse_conflicts()
         feed.put_contract()
+        if work.adds():
+            feed.require_write_once()
         with closing(work.send(senders)) as sent:
             for delivery in sent:
                 done.append(delivery)
@@ -106,6 +109,11 @@ class _Work:
                     self._revised[period] = found
                 elif found is not None:
                     self._standing[period] = found
+
+    def adds(self) -> bool:
+        """Whether anything is to be committed."""
+        stand = all(snapshot.stands for snapshot in self._snapshots.values())
+        return not stand or len(self._standing) < len(self._periods)
 
     def send(self, senders: int) -> Generator[Published]:
         """Send what does not stand there, several deliveries at once; all, in order."""

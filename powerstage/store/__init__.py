@@ -4,7 +4,7 @@ Three stores have them all: S3, a folder, memory. What a store knows of a contra
 """
 
 from powerstage.store.counting import CountingStore
-from powerstage.store.create import create, read
+from powerstage.store.create import create, read, require_write_once
 from powerstage.store.folder import FolderStore
 from powerstage.store.memory import MemoryStore
 from powerstage.store.observation import Observation
@@ -51,4 +51,5 @@ __all__ = [
     "policy",
     "policy_path",
     "read",
+    "require_write_once",
 ]

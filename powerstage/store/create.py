@@ -2,8 +2,13 @@
 
 from typing import Final, Protocol
 
-from powerstage.errors import ObjectNotFoundError, RecordError, StoreUnavailableError
-from powerstage.store.protocol import Get, PutIfAbsent
+from powerstage.errors import (
+    ObjectNotFoundError,
+    RecordError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
+from powerstage.store.protocol import Get, PutIfAbsent, Store
 
 _ATTEMPTS: Final = 5
 _RECORD_BYTES_MAX: Final = 1024 * 1024
@@ -35,6 +40,34 @@ def create(store: GetAndPutIfAbsent, key: str, body: bytes) -> bytes:
         except (ObjectNotFoundError, StoreUnavailableError) as error:
             last = error if isinstance(error, StoreUnavailableError) else last
     raise last or StoreUnavailableError(f"{key} is refused, and is not there either")
+
+
+def require_write_once(store: Store, key: str, standing: bytes) -> None:
+    """Refuse a store that would write over a record.
+
+    What stands there is created once more, with the same bytes: a store that ignores the
+    condition gives itself away, and nothing is lost.
+
+    Raises:
+        StoreRefusedError: it did not refuse.
+        StoreUnavailableError: after five attempts nothing is known.
+    """
+    last: StoreUnavailableError | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            created = store.put_if_absent(key, standing)
+        except StoreUnavailableError as error:
+            last = error
+            continue
+        if created:
+            raise StoreRefusedError(
+                f"{store.url} cannot hold a feed: it writes over what must be written once",
+                cause=f"{key} stands there, and to create it once more (If-None-Match: *) was not"
+                " refused with 412: two producers could replace each other's commits",
+                fix="publish to a store that honours conditional writes; docs/stores.md names some",
+            )
+        return
+    raise last or StoreUnavailableError(f"{key} was not answered for")
 
 
 def read(store: Get, key: str, bytes_max: int) -> bytes:

@@ -1,7 +1,8 @@
 """A store in an S3 bucket, by boto3: one request an object, whole objects only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -126,34 +127,31 @@ class S3Store:
         full = self._prefix + check_key(key)
         try:
             with self.translated(key):
-                body = self._client.get_object(Bucket=self._bucket, Key=full)["Body"]
+                found = self._client.get_object(Bucket=self._bucket, Key=full)
+                _require(found, "ETag")
         except StoreRefusedError:
             # Without s3:ListBucket, 403 stands for an absent key too.
             if self._is_listed(key):
                 raise
             raise self._not_found(key) from None
-        return self._chunks(body.iter_chunks(CHUNK_BYTES), key)
+        return self._chunks(found["Body"].iter_chunks(CHUNK_BYTES), key)
 
     def put(self, key: str, body: bytes | Path) -> None:
         """Write an object, in place of any that stands there."""
         full = self._prefix + check_key(key)
         with self.translated(key):
-            if isinstance(body, bytes):
-                self._client.put_object(
-                    Bucket=self._bucket, Key=full, Body=body, ChecksumAlgorithm="SHA256"
-                )
-                return
-            with body.open("rb") as file:
-                self._client.put_object(
+            with BytesIO(body) if isinstance(body, bytes) else body.open("rb") as file:
+                done = self._client.put_object(
                     Bucket=self._bucket, Key=full, Body=file, ChecksumAlgorithm="SHA256"
                 )
+            _require(done, "ETag")
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Write an object where none stands."""
         full = self._prefix + check_key(key)
         with self.translated(key):
             try:
-                self._client.put_object(
+                done = self._client.put_object(
                     Bucket=self._bucket,
                     Key=full,
                     Body=body,
@@ -164,6 +162,7 @@ class S3Store:
                 if _code(error) in _TAKEN:
                     return False
                 raise
+            _require(done, "ETag")
         return True
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -174,6 +173,7 @@ class S3Store:
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
             for page in pages:
+                _require(page, "IsTruncated")
                 found += [self._info(entry) for entry in page.get("Contents", [])]
         # Not every server lists in the order of bytes.
         yield from sorted(found, key=lambda info: info.key.encode())
@@ -187,6 +187,7 @@ class S3Store:
                 StartAfter=self._prefix + after,
                 MaxKeys=PAGE,
             )
+            _require(found, "IsTruncated")
             return [self._info(entry) for entry in found.get("Contents", [])]
 
     def head(self, key: str) -> ObjectInfo | None:
@@ -195,6 +196,7 @@ class S3Store:
         try:
             with self.translated(key):
                 found = self._client.head_object(Bucket=self._bucket, Key=full)
+                _require(found, "ETag")
         except ObjectNotFoundError:
             self._require_bucket()
             return None
@@ -310,6 +312,12 @@ class S3Store:
             cause=str(error),
             fix=fix + "; AWS_ENDPOINT_URL and AWS_PROFILE say which server is asked",
         )
+
+
+def _require(answer: Mapping[str, object], field: str) -> None:
+    """``KeyError`` without a field that S3 never leaves out: a web server may say 200 to all."""
+    if field not in answer:
+        raise KeyError(field)
 
 
 def _code(error: ClientError) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from powerstage.contract import CommitKey, Contract, Slot
 from powerstage.engine import connect
-from powerstage.errors import ConflictError, StoreUnavailableError
+from powerstage.errors import ConflictError, StoreRefusedError, StoreUnavailableError
 from powerstage.producer import (
     MockSource,
     Published,
@@ -28,8 +28,8 @@ NOON = START + timedelta(hours=12)
 INVENTORY = Slot(dataset="inventory", period=START)
 MORNING = Slot(dataset="telemetry", period=START)
 AFTERNOON = Slot(dataset="telemetry", period=NOON)
-# Contract; data and commit of an inventory and two periods.
-WRITES = 7
+# Contract, and once more to be refused; data and commit of an inventory and two periods.
+WRITES = 8
 
 
 class Watched(MemoryStore):
@@ -189,8 +189,9 @@ def test_data_come_before_their_commit(small: MockSource) -> None:
     """And the contract before all: what can be seen is whole."""
     store = Watched()
     publish(small, store, clock=clock)
-    contract, *rest = store.written
+    contract, again, *rest = store.written
     assert contract.startswith("contract/")
+    assert again == contract
     assert [key.split("/")[0] for key in rest] == ["data", "commits"] * 3
 
 
@@ -322,7 +323,7 @@ def test_a_run_that_was_cut_off_is_completed_by_the_next(
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["not done", "reply lost"])
-@pytest.mark.parametrize("at", [1, 3, 5, 7])
+@pytest.mark.parametrize("at", [1, 2, 4, 6, 8])
 def test_one_lost_answer_to_a_record_does_not_end_a_run(
     small: MockSource, whole: dict[str, bytes], at: int, lost: bool
 ) -> None:
@@ -330,6 +331,33 @@ def test_one_lost_answer_to_a_record_does_not_end_a_run(
     store = Failing(at, done=lost, stays=False)
     publish(small, store, clock=clock)
     assert objects(store) == whole
+
+
+class Replacing(MemoryStore):
+    """A store that knows nothing of conditions."""
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Write, whatever stands there."""
+        self.put(key, body)
+        return True
+
+
+@pytest.mark.parametrize("days", [0, 1], ids=["an empty feed", "a feed that has its contract"])
+def test_nothing_is_committed_to_a_store_that_ignores_conditions(
+    half_days: Contract, whole: dict[str, bytes], days: int
+) -> None:
+    """Its first commit would not be safe, nor would the next of a feed that stands there."""
+    store = Replacing()
+    for key, body in whole.items() if days else ():
+        store.put(key, body)
+    before = objects(store)
+    source = synthesise(half_days, devices=3, start=START + timedelta(days=days))
+    with pytest.raises(StoreRefusedError, match="written once") as caught:
+        publish(source, store, clock=clock)
+    assert (caught.value.exit_code, "412" in caught.value.cause) == (3, True)
+    assert {key for key in objects(store) if not key.startswith("contract/")} == {
+        key for key in before if not key.startswith("contract/")
+    }
 
 
 class Rival(MemoryStore):

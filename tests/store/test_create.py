@@ -3,7 +3,7 @@
 import pytest
 
 from powerstage.errors import RecordError, StoreUnavailableError
-from powerstage.store import MemoryStore, create, read
+from powerstage.store import MemoryStore, create, read, require_write_once
 
 
 class Unreliable(MemoryStore):
@@ -48,6 +48,19 @@ def test_it_gives_up_in_the_end() -> None:
     with pytest.raises(StoreUnavailableError):
         create(store, "commits/x", b"mine")
     assert create(store, "commits/x", b"mine") == b"mine"
+
+
+def test_a_lost_refusal_is_asked_for_again() -> None:
+    """Whether a store writes over a record is settled by an answer, not by silence."""
+    store = Unreliable("act", "lose", "act and lose")
+    store.put_if_absent("contract/x", b"mine")
+    require_write_once(store, "contract/x", b"mine")
+
+
+def test_a_store_that_never_answers_is_not_called_safe() -> None:
+    """After five attempts nothing is known."""
+    with pytest.raises(StoreUnavailableError):
+        require_write_once(Unreliable(*["lose"] * 5), "contract/x", b"mine")
 
 
 def test_a_record_that_is_too_large_is_not_read() -> None:

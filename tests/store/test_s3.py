@@ -1,7 +1,9 @@
 """What S3 and its settings can do wrong, in words that a person can act on."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +73,56 @@ def test_a_missing_bucket_is_named_with_the_command_that_makes_it(
         assert "aws s3 mb s3://no-such-bucket" in caught.value.fix
 
 
+class SaysYes(BaseHTTPRequestHandler):
+    """A web server that answers 200 to everything."""
+
+    def do_GET(self) -> None:
+        """The page, whatever is asked."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_PUT = do_GET  # noqa: N815 - their names there
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        """Nothing."""
+
+
+@pytest.fixture
+def web_server() -> Iterator[Store]:
+    """A store at a web server."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SaysYes) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+        endpoint = f"http://127.0.0.1:{web.server_port}"
+        with blind_to_aws(settings | {"AWS_ENDPOINT_URL": endpoint}):
+            yield open_store("s3://bucket/feed")
+        web.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: list(store.list("")),
+        lambda store: store.get("a"),
+        lambda store: store.head("a"),
+        lambda store: store.put("a", b""),
+        lambda store: store.put_if_absent("a", b""),
+    ],
+    ids=["list", "get", "head", "put", "put_if_absent"],
+)
+def test_a_web_server_that_says_yes_to_all_is_no_s3(
+    web_server: Store, call: Callable[[Store], object]
+) -> None:
+    """An answer without an ETag, or a listing without its end, tells of no object."""
+    with pytest.raises(StoreRefusedError, match="is no S3") as caught:
+        call(web_server)
+    assert caught.value.exit_code == 3
+
+
 def test_missing_credentials_say_what_to_set(server: EmbeddedS3) -> None:
     """Which credentials, for what, and that a local S3 takes any."""
     settings = server.environment()
@@ -115,7 +167,7 @@ def test_a_refusal_to_show_an_absent_object_means_absence(
     """Without s3:ListBucket on the key, S3 answers 403 where it means 404."""
     store, stubber = stubbed
     stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
-    stubber.add_response("list_objects_v2", {"Contents": []})
+    stubber.add_response("list_objects_v2", {"Contents": [], "IsTruncated": False})
     with pytest.raises(ObjectNotFoundError):
         store.get("commits/x")
 
