@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import IO, Any, Final
 
 import duckdb
@@ -22,11 +23,13 @@ from powerstage.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 MEMORY_BYTES_MAX: Final = 3 * 1024**3
 ENGINE_MEMORY: Final = "1GiB"
 ENGINE_DISK: Final = "4GiB"
+# A delivery has a file or two, its inventory one.
+LINKS_MAX: Final = 64
 
 
 def main() -> None:
     """Answer jobs until the input ends."""
-    answers = _private_stdout()
+    answers, engine = _private_stdout(), _Engine(Path.cwd())
     _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
     _limit(resource.RLIMIT_CORE, 0)
     # Whoever started us may be deaf to what ends a hang.
@@ -36,7 +39,7 @@ def main() -> None:
         job = json.loads(line)
         _allow_cpu_seconds(job["cpu_seconds_max"])
         signal.setitimer(signal.ITIMER_REAL, job["seconds_max"])
-        answer = _answer(job)
+        answer = _answer(job, engine)
         signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
@@ -44,21 +47,80 @@ def main() -> None:
             return
 
 
-def _answer(job: dict[str, Any]) -> dict[str, Any]:
+class _Engine:
+    """A DuckDB for many scans: to open one takes as long as to scan a small file.
+
+    It can open a few names and nothing else; for each job they become links to its files. Each job
+    has a connection of its own, and with it all that it makes: views, tables and variables.
+
+    Args:
+        folder: of the worker alone, for the links.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._links = [folder.resolve() / f"file{number}" for number in range(LINKS_MAX)]
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection for one job."""
+        if self._connection is None:
+            self._connection = connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY)
+            # The names stay, the files change.
+            self._connection.execute("SET enable_external_file_cache = false")
+            self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            _lock(self._connection, [str(link) for link in self._links], "UTC")
+        return self._connection.cursor()
+
+    def link(self, job: scan.Job) -> scan.Job | None:
+        """The job by the names of links; None where that cannot be.
+
+        A file on another disk cannot be linked, and a zone of the job's own cannot be set.
+        """
+        paths = dict.fromkeys(scan.paths(job))
+        if job["plan"]["timezone"] != "UTC" or len(paths) > LINKS_MAX:
+            return None
+        links = dict(zip(paths, self._links, strict=False))
+        try:
+            for path, link in links.items():
+                link.hardlink_to(Path(path).resolve())
+        except OSError:
+            return None
+        named = {
+            part: [file | {"path": str(links[file["path"]])} for file in job[part]]
+            for part in ("files", "inventory")
+        }
+        return job | named
+
+    def unlink(self) -> None:
+        """Forget the files of the last job."""
+        for link in self._links:
+            link.unlink(missing_ok=True)
+
+
+def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
     if "statements" in job:
         return _write_database(job)
-    run = query.run if "query" in job else scan.run
+    is_scan = not job.keys() & {"query", "rows_of"}
+    linked = engine.link(job) if is_scan else None
     try:
+        if linked is not None:
+            job = linked
+            with engine.connect() as connection:
+                return scan.run(connection, job)
         with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
             if "rows_of" in job:
                 return _read_rows(connection, job)
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
+            run = scan.run if is_scan else query.run
             return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):
         narrow = resource.getrlimit(resource.RLIMIT_AS)[0] < MEMORY_BYTES_MAX
         os._exit(DIED_OF_NARROW_LIMITS if narrow else DIED_OF_MEMORY)
     except (duckdb.InternalException, duckdb.FatalException) as error:
         return {"engine_is_broken": scan.complaint(job, error)}
+    finally:
+        if is_scan:
+            engine.unlink()
 
 
 def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> dict[str, Any]:
