@@ -9,7 +9,7 @@ import pytest
 
 from powerstage.checks import Checker
 from powerstage.consumer import Lake
-from powerstage.consumer.ledger import Ledger
+from powerstage.consumer.ledger import FORMAT, Ledger
 from powerstage.contract import loads
 from powerstage.errors import EnvironmentFailedError, UsageError
 from tests.consumer.conftest import Feed
@@ -108,9 +108,9 @@ def test_a_column_that_was_agreed_on_later_is_null_before(feed: Feed, tmp_path: 
 def test_a_ledger_of_another_format_is_left_alone(tmp_path: Path) -> None:
     """A newer powerstage made it."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.set_fact("format", "2")
+    ledger.set_fact("format", str(FORMAT + 1))
     ledger.close()
-    with pytest.raises(EnvironmentFailedError, match="format 2"):
+    with pytest.raises(EnvironmentFailedError, match=f"format {FORMAT + 1}"):
         Ledger(tmp_path / "ledger.sqlite")
 
 
