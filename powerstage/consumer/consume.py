@@ -167,7 +167,7 @@ def consume(
                     run.send_receipts()
                 if stop():
                     break
-        if judgements or not lake.has_views:
+        if not lake.has_views:
             lake.write_views(checker)
         findings = run.feed_findings(found) if is_whole else None
         periods = {

@@ -8,10 +8,11 @@ import duckdb
 import pytest
 
 from powerstage.checks import Checker
-from powerstage.consumer import Lake
+from powerstage.consumer import Judgement, Lake, consume
 from powerstage.consumer.ledger import FORMAT, Ledger
-from powerstage.contract import loads
+from powerstage.contract import CommitKey, loads
 from powerstage.errors import EnvironmentFailedError, UsageError
+from tests.conftest import clock
 from tests.consumer.conftest import Feed
 
 
@@ -65,6 +66,24 @@ def test_the_duckdb_command_finds_views(feed: Feed, tmp_path: Path) -> None:
         check=True,
     )
     assert found.stdout.strip() == "[(288, True)]"
+
+
+def test_views_show_what_was_accepted_before_a_crash(feed: Feed, tmp_path: Path) -> None:
+    """The run after one that was cut off judges nothing, and writes the views all the same."""
+    key = str(CommitKey(slot=feed.slot))
+    body = feed.read(key)
+    feed.delete(key)
+    feed.consume()
+    feed.store.put(key, body)
+
+    def crash(_: Judgement) -> None:
+        raise KeyboardInterrupt
+
+    with Lake(tmp_path / "lake") as lake, pytest.raises(KeyboardInterrupt):
+        consume(feed.store, lake, clock=clock, on_judgement=crash)
+    assert feed.consume().judgements == ()
+    with duckdb.connect(str(tmp_path / "lake" / "lake.duckdb"), read_only=True) as views:
+        assert views.execute("SELECT count(*) FROM telemetry").fetchall() == [(288,)]
 
 
 def test_a_lake_with_nothing_accepted_has_empty_tables(feed: Feed, tmp_path: Path) -> None:
