@@ -96,8 +96,9 @@ def _commit(store: Store, key: str) -> Commit:
 
 def _is_past(commit: Commit, contract: Contract, now: datetime) -> bool:
     """Whether a period of telemetry was kept long enough; an inventory always is kept."""
-    end = commit.slot.period + contract.delivery_interval
-    return commit.slot.dataset == "telemetry" and end + contract.retention < now
+    # Counted backwards: a period may end after time does.
+    kept_from = now - contract.retention - contract.delivery_interval
+    return commit.slot.dataset == "telemetry" and commit.slot.period < kept_from
 
 
 def _named(key: str) -> Key | None:
