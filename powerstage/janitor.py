@@ -96,9 +96,7 @@ def _commit(store: Store, key: str) -> Commit:
 
 def _is_past(commit: Commit, contract: Contract, now: datetime) -> bool:
     """Whether a period of telemetry was kept long enough; an inventory always is kept."""
-    # Counted backwards: a period may end after time does.
-    kept_from = now - contract.retention - contract.delivery_interval
-    return commit.slot.dataset == "telemetry" and commit.slot.period < kept_from
+    return commit.slot.dataset == "telemetry" and contract.is_past(commit.slot.period, now)
 
 
 def _named(key: str) -> Key | None:

@@ -100,6 +100,11 @@ class Judgement:
     report: Report
     files: tuple[tuple[DataFile, Path], ...] = ()
 
+    @property
+    def lacks_data(self) -> bool:
+        """Whether a data object is not there."""
+        return any(finding.check.id == OBJECT_PRESENT.id for finding in self.report.findings)
+
 
 class Checks(Protocol):
     """What runs the data unit tests: a ``Checker``, or several."""
