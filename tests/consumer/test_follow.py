@@ -1,6 +1,7 @@
 """Following a feed: whatever comes is judged, however it was heard of, and nothing twice."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from powerstage.consumer import Consumed, Lake, follow
 from powerstage.consumer.discover import Watch
 from powerstage.contract import CommitKey
-from powerstage.store import Hint, MemoryStore
+from powerstage.store import FolderStore, Hint, MemoryStore
 from powerstage.store.queue import keys_in
 from tests.conftest import clock
 from tests.consumer.conftest import Feed
@@ -140,6 +141,19 @@ def test_every_page_is_looked_at_in_turn(
         found = Watch(feed.store, lake.ledger).look(much_later)
         seen += [str(CommitKey(slot=slot)) for slot in found.slots]
     assert seen == commits
+
+
+def test_a_key_that_is_no_text_is_a_stray_and_the_pages_go_round(
+    feed: Feed, lake: Lake, tmp_path: Path
+) -> None:
+    """A folder may hold names that are not UTF-8, and one of them may end a page."""
+    store = FolderStore(tmp_path / "feed")
+    for key in feed.keys:
+        store.put(key, feed.read(key))
+    Path(store.url, "commits", os.fsdecode(b"zz\xff")).touch()
+    watch = Watch(store, lake.ledger)
+    seen = [len(watch.look(clock()).strays) for _ in range(3)]
+    assert seen == [1, 0, 1]
 
 
 def notification(*named: tuple[str, str]) -> str:
