@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from powerstage.consumer import Consumed, Lake, follow
+from powerstage.consumer import Consumed, Lake, consume, follow
 from powerstage.consumer.discover import Watch
 from powerstage.contract import CommitKey
 from powerstage.store import FolderStore, Hint, MemoryStore
@@ -154,6 +154,17 @@ def test_a_key_that_is_no_text_is_a_stray_and_the_pages_go_round(
     watch = Watch(store, lake.ledger)
     seen = [len(watch.look(clock()).strays) for _ in range(3)]
     assert seen == [1, 0, 1]
+
+
+def test_what_was_refused_is_judged_again_at_the_first_look(feed: Feed, lake: Lake) -> None:
+    """And at that alone, if it was asked for."""
+    key = feed.commit().files[0].key
+    body = feed.read(key)
+    feed.delete(key)
+    consume(feed.store, lake, clock=clock)
+    feed.store.put(key, body)
+    looks = follow(feed.store, lake, clock=clock, wait=Patience(2), every=EVERY, rejudge=True)
+    assert [judged(look) for look in looks] == [[str(feed.slot)], []]
 
 
 def notification(*named: tuple[str, str]) -> str:
