@@ -95,6 +95,22 @@ def test_an_upload_that_comes_again_stays(feed: VersionedStore) -> None:
     assert ORPHAN in keys(feed)
 
 
+def test_an_upload_that_comes_again_stays_where_there_are_no_versions(
+    versioned: EmbeddedS3,
+) -> None:
+    """It has the version of the one before, and another time."""
+    versioned.create_bucket("plain")
+    store = open_store("s3://plain/feed")
+    store.put(ORPHAN, b"cut off")
+    (again,) = find_waste(store, now=LATER)
+    long_ago = again.object.modified_at - timedelta(days=15)
+    before = replace(again, object=replace(again.object, modified_at=long_ago))
+    list(delete_waste(store, [before]))
+    assert keys(store) == {ORPHAN}
+    list(delete_waste(store, [again]))
+    assert keys(store) == set()
+
+
 def test_data_that_were_kept_long_enough_go_when_asked_for(
     feed: VersionedStore, half_days: Contract
 ) -> None:
