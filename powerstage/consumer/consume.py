@@ -272,10 +272,14 @@ class _Run:
         return slot.dataset == "telemetry" and self.contract.is_past(slot.period, self.clock())
 
     def _gone(self, slots: Sequence[Slot]) -> set[Slot]:
-        """Those that are past their retention, and of whose day no data are left."""
+        """Those that are past their retention, and of whose day no data are left.
+
+        Of a period that was judged before, a retraction may be among them.
+        """
+        known = {entry.slot.period for entry in self.lake.ledger.entries()}
         days: dict[date, set[Slot]] = defaultdict(set)
         for slot in slots:
-            if self._is_past(slot):
+            if self._is_past(slot) and slot.period not in known:
                 days[slot.period.date()].add(slot)
         gone = (day for day in days if not self.store.page(data_folder("telemetry", day), ""))
         return set().union(*(days[day] for day in gone))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from powerstage.consumer import Consumed, Lake, consume
 from powerstage.contract import Contract, Receipt, ReceiptKey, loads
+from powerstage.producer import retract
 from tests.conftest import clock
 from tests.consumer.conftest import Feed
 
@@ -133,6 +134,18 @@ def test_one_period_need_not_be_kept_as_long_as_the_next(feed: Feed) -> None:
     assert consumed.expired == 1
     assert {found.verdict for found in consumed.judgements} == {"accepted"}
     assert last(consumed, feed) == ["accepted"]
+
+
+def test_a_retraction_of_what_need_not_be_kept_any_more_is_judged(feed: Feed) -> None:
+    """The lake shows what it once accepted, until it is taken back."""
+    feed.consume()
+    feed.delete(*(key for key in feed.keys if key.startswith("data/telemetry/")))
+    retract(feed.store, agreed(feed), feed.slot.period, clock=clock)
+    later = clock() + agreed(feed).retention + timedelta(days=3)
+    with Lake(feed.folder / "lake") as lake:
+        before = len(lake.telemetry())
+        consume(feed.store, lake, clock=lambda: later)
+        assert len(lake.telemetry()) < before
 
 
 def test_data_that_are_lost_before_they_expire_are_missed(feed: Feed) -> None:
