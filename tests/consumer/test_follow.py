@@ -12,7 +12,7 @@ import pytest
 from powerstage.consumer import Consumed, Lake, consume, follow
 from powerstage.consumer.discover import Watch
 from powerstage.contract import CommitKey
-from powerstage.store import FolderStore, Hint, MemoryStore
+from powerstage.store import FolderStore, Hint, HintQueue, MemoryStore
 from powerstage.store.queue import keys_in
 from tests.conftest import clock
 from tests.consumer.conftest import Feed
@@ -182,6 +182,23 @@ def test_a_notification_names_keys_of_the_feed(quoted: object) -> None:
     key = "a feed/commits/telemetry/2026-11-01T0500/r000000.json"
     body = notification(("ours", quoted(key)), ("theirs", quoted(key)), ("ours", "other/x"))
     assert list(keys_in(body, "ours", "a feed")) == [key.removeprefix("a feed/")]
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(0.1, 1), (1.5, 2), (60, 2)])
+def test_a_queue_is_never_asked_without_waiting(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, waited: int
+) -> None:
+    """In the last part of a second, too: it would be asked hundreds of times."""
+    asked: list[dict[str, object]] = []
+
+    class Client:
+        def receive_message(self, **parameters: object) -> dict[str, object]:
+            asked.append(parameters)
+            return {}
+
+    monkeypatch.setattr("powerstage.store.queue._client", lambda _: Client())
+    assert HintQueue("https://queue", "s3://ours").receive(seconds) == []
+    assert [parameters["WaitTimeSeconds"] for parameters in asked] == [waited]
 
 
 @pytest.mark.parametrize(
