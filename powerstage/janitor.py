@@ -96,8 +96,7 @@ def _commit(store: Store, key: str) -> Commit:
 
 def _is_past(commit: Commit, contract: Contract, now: datetime) -> bool:
     """Whether a period of telemetry was kept long enough; an inventory always is kept."""
-    end = commit.slot.period + contract.delivery_interval
-    return commit.slot.dataset == "telemetry" and end + contract.retention < now
+    return commit.slot.dataset == "telemetry" and contract.is_past(commit.slot.period, now)
 
 
 def _named(key: str) -> Key | None:

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
 import pytest
 
-from powerstage.contract import Contract, loads
+from powerstage.contract import CommitKey, Contract, Slot, loads
 from powerstage.contract.layout import DATA
 from powerstage.errors import ConflictError, UsageError
 from powerstage.janitor import Waste, delete_waste, find_waste
 from powerstage.producer import publish, synthesise
+from powerstage.producer.feed import standing_commit
 from powerstage.sim import EmbeddedS3, blind_to_aws
 from powerstage.store import FolderStore, VersionedStore, open_store
 from tests.conftest import START, clock
@@ -93,6 +95,22 @@ def test_an_upload_that_comes_again_stays(feed: VersionedStore) -> None:
     assert ORPHAN in keys(feed)
 
 
+def test_an_upload_that_comes_again_stays_where_there_are_no_versions(
+    versioned: EmbeddedS3,
+) -> None:
+    """It has the version of the one before, and another time."""
+    versioned.create_bucket("plain")
+    store = open_store("s3://plain/feed")
+    store.put(ORPHAN, b"cut off")
+    (again,) = find_waste(store, now=LATER)
+    long_ago = again.object.modified_at - timedelta(days=15)
+    before = replace(again, object=replace(again.object, modified_at=long_ago))
+    list(delete_waste(store, [before]))
+    assert keys(store) == {ORPHAN}
+    list(delete_waste(store, [again]))
+    assert keys(store) == set()
+
+
 def test_data_that_were_kept_long_enough_go_when_asked_for(
     feed: VersionedStore, half_days: Contract
 ) -> None:
@@ -103,6 +121,27 @@ def test_data_that_were_kept_long_enough_go_when_asked_for(
     assert sorted(named(waste).values()) == ["expired", "expired", "orphan"]
     assert before - keys(feed) == set(named(waste))
     assert all(key.startswith(f"{DATA}telemetry/") for key in named(waste))
+
+
+def test_a_contract_that_agrees_on_no_retention_keeps_everything(
+    feed: VersionedStore, half_days: Contract
+) -> None:
+    """What nobody agreed on, nobody may delete."""
+    before, term, after = half_days.text.partition("  - property: retention\n")
+    silent = loads(before + after[after.index("customProperties:") :], "silent")
+    assert term
+    in_years = START + timedelta(days=10_000)
+    assert named(find_waste(feed, now=in_years, contract=silent)) == {ORPHAN: "orphan"}
+
+
+def test_a_period_at_the_end_of_time_is_kept(feed: VersionedStore, half_days: Contract) -> None:
+    """It ends after the last year that there is."""
+    slot = Slot(dataset="telemetry", period=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+    commit = standing_commit(feed, Slot(dataset="telemetry", period=START))
+    last = replace(commit, slot=slot, files=(), reason="no-data")
+    feed.put(str(CommitKey(slot=slot)), last.to_json())
+    waste = find_waste(feed, now=LATER, contract=half_days)
+    assert sorted(named(waste).values()) == ["expired", "expired", "orphan"]
 
 
 def test_a_commit_that_cannot_be_read_keeps_everything(feed: VersionedStore) -> None:

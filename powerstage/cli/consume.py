@@ -117,6 +117,7 @@ def consume(
                     hints=hints,
                     name=name,
                     contract=contract,
+                    rejudge=rejudge,
                     on_judgement=show,
                 ):
                     _show_look(terminal, consumed, feed, as_json=as_json)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -158,8 +158,7 @@ def consume(
         judgements = []
         wanted = [slot for slot in found.slots if only is None or slot in only]
         new = [slot for slot in wanted if slot not in known]
-        expired = run.expired(new)
-        with closing(run.judge([slot for slot in new if slot not in expired])) as judged:
+        with closing(run.judge(new)) as judged:
             for judgement in judged:
                 judgements.append(judgement)
                 on_judgement(judgement)
@@ -167,7 +166,7 @@ def consume(
                     run.send_receipts()
                 if stop():
                     break
-        if judgements or not lake.has_views:
+        if not lake.has_views:
             lake.write_views(checker)
         findings = run.feed_findings(found) if is_whole else None
         periods = {
@@ -183,7 +182,7 @@ def consume(
         gaps=find_gaps(periods, agreed.delivery_interval),
         strays=found.strays,
         feed_findings=findings,
-        expired=len(expired),
+        expired=len(run.expired),
     )
 
 
@@ -234,14 +233,18 @@ class _Run:
             if entry.slot.dataset == "inventory"
         }
         self._judged: set[Slot] = set()
+        self.expired: set[Slot] = set()
         self._agreed = self.lake.agreed
         self._one = Judge(self.store, self.contract, self.checker, self._inventory_of, self._agreed)
 
     def judge(self, slots: Sequence[Slot]) -> Generator[Judgement]:
         """Judge deliveries and record them; yields each once it is recorded.
 
-        Inventories come first: what pins them waits for their verdicts.
+        Inventories come first: what pins them waits for their verdicts. What need not be kept any
+        more, and is not there, is no part of it.
         """
+        self.expired = self._gone(slots)
+        slots = [slot for slot in slots if slot not in self.expired]
         inventories = [slot for slot in slots if slot.dataset == "inventory"]
         for slot in inventories:
             yield from self._judge(slot)
@@ -262,15 +265,21 @@ class _Run:
                 if judgement is None:
                     yield from self._judge(slot)
                 else:
-                    self._record(judgement)
-                    yield judgement
+                    yield from self._recorded(judgement)
 
-    def expired(self, slots: Sequence[Slot]) -> set[Slot]:
-        """Those that are past their retention, and of whose day no data are left."""
-        kept_from = self.clock() - self.contract.retention
+    def _is_past(self, slot: Slot) -> bool:
+        """Whether a period was kept long enough."""
+        return slot.dataset == "telemetry" and self.contract.is_past(slot.period, self.clock())
+
+    def _gone(self, slots: Sequence[Slot]) -> set[Slot]:
+        """Those that are past their retention, and of whose day no data are left.
+
+        Of a period that was judged before, a retraction may be among them.
+        """
+        known = {entry.slot.period for entry in self.lake.ledger.entries()}
         days: dict[date, set[Slot]] = defaultdict(set)
         for slot in slots:
-            if slot.dataset == "telemetry" and slot.period < kept_from - timedelta(days=1):
+            if self._is_past(slot) and slot.period not in known:
                 days[slot.period.date()].add(slot)
         gone = (day for day in days if not self.store.page(data_folder("telemetry", day), ""))
         return set().union(*(days[day] for day in gone))
@@ -290,7 +299,7 @@ class _Run:
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
         if slot not in self._inventories and self.store.head(str(CommitKey(slot=slot))) is not None:
-            self._early.append(self._judge_one(slot))
+            self._early += self._judge_one(slot)
         return self._inventories.get(slot)
 
     def _judge(self, slot: Slot) -> list[Judgement]:
@@ -298,14 +307,20 @@ class _Run:
         if slot in self._judged:
             return []
         self._early = []
-        judgement = self._judge_one(slot)
-        return [*self._early, judgement]
+        judgements = self._judge_one(slot)
+        return [*self._early, *judgements]
 
-    def _judge_one(self, slot: Slot) -> Judgement:
+    def _judge_one(self, slot: Slot) -> list[Judgement]:
         with tempfile.TemporaryDirectory(dir=self.incoming) as folder:
-            judgement = self._one.judge(slot, Path(folder))
-            self._record(judgement)
-        return judgement
+            return self._recorded(self._one.judge(slot, Path(folder)))
+
+    def _recorded(self, judgement: Judgement) -> list[Judgement]:
+        """The judgement, once it is recorded; none where the data are gone as they may be."""
+        if judgement.lacks_data and self._is_past(judgement.slot):
+            self.expired.add(judgement.slot)
+            return []
+        self._record(judgement)
+        return [judgement]
 
     def _record(self, judgement: Judgement) -> None:
         files: list[DataFile] = []

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote, unquote
 
 from powerstage.checks import first_arrivals
 from powerstage.consumer.ledger import Ledger
@@ -20,6 +21,7 @@ from powerstage.store import ObjectInfo, Store
 HOT: Final = timedelta(days=2)
 _SWEEP: Final = "sweep"
 _KEY_MAX: Final = 1_000
+_NO_TEXT: Final = "surrogateescape"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +77,11 @@ class Watch:
             while page := self._store.page(prefix, after):
                 found |= {info.key: info for info in page}
                 after = page[-1].key
-        swept = self._store.page(COMMITS, self._ledger.fact(_SWEEP) or "")
+        # Quoted: a folder's keys may be no text.
+        after = unquote(self._ledger.fact(_SWEEP) or "", errors=_NO_TEXT)
+        swept = self._store.page(COMMITS, after)
         # After the last page comes the first.
-        self._ledger.set_fact(_SWEEP, swept[-1].key if swept else "")
+        self._ledger.set_fact(_SWEEP, quote(swept[-1].key, errors=_NO_TEXT) if swept else "")
         found |= {info.key: info for info in swept}
         for key in hints:
             if key not in found and _is_commit(key) and (info := self._store.head(key)):

@@ -35,6 +35,7 @@ def follow(
     hints: Hints | None = None,
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
+    rejudge: bool = False,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Iterator[Consumed]:
     """Judge what a feed holds, and then whatever comes; one item for each look.
@@ -51,6 +52,7 @@ def follow(
         hints: the queue; None for none.
         name: what receipts call this consumer.
         contract: the contract to hold deliveries against from now on; None for the pinned one.
+        rejudge: judge again, at the first look, all that was refused.
         on_judgement: called after each verdict is recorded.
 
     Raises:
@@ -69,6 +71,7 @@ def follow(
                 name=name,
                 contract=contract,
                 found=None if first else found,
+                rejudge=first and rejudge,
                 stop=lambda: wait(0),
                 fetchers=FETCHERS,
                 on_judgement=on_judgement,

@@ -100,6 +100,11 @@ class Judgement:
     report: Report
     files: tuple[tuple[DataFile, Path], ...] = ()
 
+    @property
+    def lacks_data(self) -> bool:
+        """Whether a data object is not there."""
+        return any(finding.check.id == OBJECT_PRESENT.id for finding in self.report.findings)
+
 
 class Checks(Protocol):
     """What runs the data unit tests: a ``Checker``, or several."""
@@ -161,8 +166,10 @@ class Judge:
             self._on_grid(commit),
             self._chain(commit),
         ]
-        inventory = self._inventory_of(commit.inventory.slot) if commit.inventory else None
-        if commit.inventory:
+        inventory = None
+        # Where nothing is delivered, nothing rests on an inventory.
+        if commit.inventory and commit.files:
+            inventory = self._inventory_of(commit.inventory.slot)
             results.append(_inventory_result(commit, inventory))
         report = _report(results)
         files: tuple[tuple[DataFile, Path], ...] = ()

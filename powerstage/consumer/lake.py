@@ -142,14 +142,16 @@ class Lake:
 
     @property
     def has_views(self) -> bool:
-        """Whether ``lake.duckdb`` is that of this folder and the pinned contract."""
+        """Whether ``lake.duckdb`` is that of this folder, the pinned contract and what it holds."""
         return (self.folder / VIEWS_FILE).is_file() and self.ledger.fact(_VIEWS) == self._views
 
     @property
     def _views(self) -> str:
-        """What views depend on, but for deliveries: they name files by their whole paths."""
+        """What views depend on: they name files by their whole paths."""
         contract = self.contract
-        return f"{contract.sha256 if contract else ''} {self.folder}"
+        # What was accepted stays so: as many are the same ones.
+        accepted = self.ledger.accepted_count()
+        return f"{contract.sha256 if contract else ''} {accepted} {self.folder}"
 
     def write_views(self, checker: Checker) -> None:
         """Write ``lake.duckdb`` anew, and put it in place of the old one at once.

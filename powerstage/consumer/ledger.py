@@ -166,6 +166,11 @@ class Ledger:
         )
         return [(slot, self.files(slot)) for slot in map(_slot, rows)]
 
+    def accepted_count(self) -> int:
+        """How many deliveries were accepted; it never gets less."""
+        ((count,),) = self._all("SELECT count(*) FROM judgement WHERE verdict = 'accepted'")
+        return int(count)
+
     def refused(self, rules: str | None = None) -> list[Slot]:
         """What was not accepted, nor superseded by what was; if rules are given, not by those."""
         rows = self._all(

@@ -1,7 +1,7 @@
 """The contract as facts: what the rest of powerstage reads instead of the file."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -211,6 +211,11 @@ class Contract:
     path: str
     text: str
     sha256: str
+
+    def is_past(self, period: datetime, now: datetime) -> bool:
+        """Whether a period, by its start, was kept as long as agreed."""
+        # Counted backwards: a period may end after time does.
+        return period < now - self.retention - self.delivery_interval
 
     def measure(self, name: str) -> Measure:
         """The measure of this name; ``KeyError`` where there is none."""

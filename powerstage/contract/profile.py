@@ -91,7 +91,8 @@ def read_contract(reader: Reader, tree: Tree, *, text: str, sha256: str) -> Cont
         timezone=zone,
         delivery_interval=terms.get("frequency", timedelta(hours=1)),
         lateness=terms.get("latency", timedelta()),
-        retention=terms.get("retention", timedelta(days=1)),
+        # Where nothing is agreed, as long as anything can be agreed to be kept.
+        retention=terms.get("retention", timedelta(seconds=_SECONDS_MAX)),
         export=_export(reader, top.get("servers")),
         key_layout=LAYOUT,
         places=_places(top, custom),

@@ -80,6 +80,8 @@ class Snapshot:
 class Feed:
     """What stands in a feed, and what a producer adds to it.
 
+    ``heads`` are the highest revisions of all periods.
+
     Args:
         contract: what its data follow.
         store: where it is.
@@ -92,7 +94,7 @@ class Feed:
     ) -> None:
         self._contract, self._store, self._clock, self._revise = contract, store, clock, revise
         self._contract_key = str(ContractKey(name=contract.name, version=contract.version))
-        self._heads = heads_of(store)
+        self.heads = heads_of(store)
         self._sizes: dict[str, int] | None = None
         self._inventories: dict[str, Commit] = {}
         self._conflicts: list[str] = []
@@ -100,7 +102,7 @@ class Feed:
 
     def holds(self, period: datetime) -> bool:
         """Whether telemetry of a period stands there."""
-        return ("telemetry", period) in self._heads
+        return ("telemetry", period) in self.heads
 
     def refuse_other_contract(self) -> None:
         """Raise ``ConflictError`` if the feed carries another contract of the same version."""
@@ -127,7 +129,7 @@ class Feed:
         delivered again.
         """
         before: Commit | None = None
-        if head := inventory_in_force(self._heads, offer.period):
+        if head := inventory_in_force(self.heads, offer.period):
             standing = self._inventory(head)
             if _holds(standing, offer):
                 self._restore(standing, offer)
@@ -137,7 +139,7 @@ class Feed:
                 before = standing
         commit = self._commit(offer, None, before)
         # The next one is compared with this, as it will be when all is published once more.
-        self._heads["inventory", offer.period] = commit.slot
+        self.heads["inventory", offer.period] = commit.slot
         self._inventories[str(commit.slot)] = commit
         return Snapshot(offer=offer, commit=commit, stands=False, before=before)
 
@@ -148,7 +150,7 @@ class Feed:
             The standing delivery if it is the one offered; the commit that is to be revised; None
             where that is refused: a conflict is noted.
         """
-        standing = self._standing(self._heads[offer.dataset, offer.period])
+        standing = self._standing(self.heads[offer.dataset, offer.period])
         if self._is_own(standing, offer, pin):
             self._restore(standing, offer)
             return published(standing, "unchanged")

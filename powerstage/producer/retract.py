@@ -7,12 +7,12 @@ from powerstage.contract import Commit, Contract, InventoryPin, Slot, period_tex
 from powerstage.contract.calendar import is_period
 from powerstage.errors import ConflictError, UsageError
 from powerstage.producer.feed import (
+    Feed,
     Heads,
     Published,
     contract_pin,
     create_commit,
     feed_name,
-    heads_of,
     inventory_in_force,
     published,
     signature,
@@ -37,7 +37,8 @@ def retract(
 
     Raises:
         UsageError: it is no period of the contract, or the feed has no inventory for it.
-        ConflictError: another producer was faster with other content.
+        ConflictError: another producer was faster with other content, or the feed carries another
+            contract of the same version.
     """
     if not is_period(period, contract.delivery_interval):
         raise UsageError(
@@ -45,7 +46,9 @@ def retract(
             cause=f"a delivery covers {contract.delivery_interval}, counted from midnight UTC",
             fix=f"powerstage status {store.url} shows the periods",
         )
-    heads = heads_of(store)
+    feed = Feed(contract, store, clock)
+    feed.refuse_other_contract()
+    heads = feed.heads
     head = heads.get(("telemetry", period))
     before = standing_commit(store, head) if head else None
     if before is not None and not before.files:
@@ -62,6 +65,7 @@ def retract(
         reason="retraction" if before else "no-data",
         **signature(clock),
     )
+    feed.put_contract()
     stands = create_commit(store, commit)
     if stands.identity != commit.identity:
         raise ConflictError(

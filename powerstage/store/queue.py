@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus, urlsplit
 
@@ -58,7 +59,7 @@ class HintQueue:
         self._client = _client(url)
 
     def receive(self, seconds: float) -> list[Hint]:
-        """What came; waits for it so long at most, and no longer than two seconds.
+        """What came; waits for it so many seconds at most, rounded up, and no longer than two.
 
         Raises:
             StoreUnavailableError: the queue does not answer.
@@ -68,7 +69,7 @@ class HintQueue:
             answer = self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=_MESSAGES_MAX,
-                WaitTimeSeconds=min(_WAIT_SECONDS_MAX, max(0, int(seconds))),
+                WaitTimeSeconds=min(_WAIT_SECONDS_MAX, ceil(seconds)),
             )
         return [
             Hint(

@@ -42,6 +42,8 @@ _NO_ANSWER: Final = (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+# What S3 calls the version of an object in a bucket without versions.
+_NO_VERSION: Final = "null"
 _ABSENT: Final = {"NoSuchKey", "404", "NotFound"}
 _TRY_AGAIN: Final = {
     "408",
@@ -226,6 +228,9 @@ class S3Store:
     def delete_version(self, version: VersionInfo) -> None:
         """Delete this version and no other: one that was uploaded meanwhile stays."""
         full = self._prefix + check_key(version.key)
+        if version.version == _NO_VERSION and version not in self.versions(version.key):
+            # Where a bucket keeps no versions, all that stood there have this one in turn.
+            return
         with self.translated(version.key):
             self._client.delete_object(Bucket=self._bucket, Key=full, VersionId=version.version)
 

@@ -1,6 +1,7 @@
 """Following a feed: whatever comes is judged, however it was heard of, and nothing twice."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,10 +9,10 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from powerstage.consumer import Consumed, Lake, follow
+from powerstage.consumer import Consumed, Lake, consume, follow
 from powerstage.consumer.discover import Watch
 from powerstage.contract import CommitKey
-from powerstage.store import Hint, MemoryStore
+from powerstage.store import FolderStore, Hint, HintQueue, MemoryStore
 from powerstage.store.queue import keys_in
 from tests.conftest import clock
 from tests.consumer.conftest import Feed
@@ -142,6 +143,30 @@ def test_every_page_is_looked_at_in_turn(
     assert seen == commits
 
 
+def test_a_key_that_is_no_text_is_a_stray_and_the_pages_go_round(
+    feed: Feed, lake: Lake, tmp_path: Path
+) -> None:
+    """A folder may hold names that are not UTF-8, and one of them may end a page."""
+    store = FolderStore(tmp_path / "feed")
+    for key in feed.keys:
+        store.put(key, feed.read(key))
+    Path(store.url, "commits", os.fsdecode(b"zz\xff")).touch()
+    watch = Watch(store, lake.ledger)
+    seen = [len(watch.look(clock()).strays) for _ in range(3)]
+    assert seen == [1, 0, 1]
+
+
+def test_what_was_refused_is_judged_again_at_the_first_look(feed: Feed, lake: Lake) -> None:
+    """And at that alone, if it was asked for."""
+    key = feed.commit().files[0].key
+    body = feed.read(key)
+    feed.delete(key)
+    consume(feed.store, lake, clock=clock)
+    feed.store.put(key, body)
+    looks = follow(feed.store, lake, clock=clock, wait=Patience(2), every=EVERY, rejudge=True)
+    assert [judged(look) for look in looks] == [[str(feed.slot)], []]
+
+
 def notification(*named: tuple[str, str]) -> str:
     """What S3 sends."""
     records = [
@@ -157,6 +182,23 @@ def test_a_notification_names_keys_of_the_feed(quoted: object) -> None:
     key = "a feed/commits/telemetry/2026-11-01T0500/r000000.json"
     body = notification(("ours", quoted(key)), ("theirs", quoted(key)), ("ours", "other/x"))
     assert list(keys_in(body, "ours", "a feed")) == [key.removeprefix("a feed/")]
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(0.1, 1), (1.5, 2), (60, 2)])
+def test_a_queue_is_never_asked_without_waiting(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, waited: int
+) -> None:
+    """In the last part of a second, too: it would be asked hundreds of times."""
+    asked: list[dict[str, object]] = []
+
+    class Client:
+        def receive_message(self, **parameters: object) -> dict[str, object]:
+            asked.append(parameters)
+            return {}
+
+    monkeypatch.setattr("powerstage.store.queue._client", lambda _: Client())
+    assert HintQueue("https://queue", "s3://ours").receive(seconds) == []
+    assert [parameters["WaitTimeSeconds"] for parameters in asked] == [waited]
 
 
 @pytest.mark.parametrize(

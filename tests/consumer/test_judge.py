@@ -19,7 +19,9 @@ from powerstage.contract import (
     parse_period,
 )
 from powerstage.contract.layout import data_key
+from powerstage.producer import retract
 from powerstage.store import MemoryStore
+from tests.conftest import clock
 from tests.consumer.conftest import Feed, edited_json
 
 
@@ -284,3 +286,12 @@ def test_an_empty_delivery_passes_no_check_of_data(feed: Feed) -> None:
     (judgement,) = (j for j in feed.consume().judgements if j.slot == feed.slot)
     assert judgement.verdict == "accepted"
     assert "grid.complete" not in {result.check.id for result in judgement.report.results}
+
+
+def test_a_retraction_needs_no_inventory(feed: Feed) -> None:
+    """What it takes back may be what pinned one that was refused."""
+    feed.delete(feed.commit(feed.inventory).files[0].key)
+    retract(feed.store, feed.source.contract, feed.slot.period, clock=clock)
+    verdicts = {found.slot: found.verdict for found in feed.consume().judgements}
+    assert verdicts[feed.slot] == "rejected"
+    assert verdicts[replace(feed.slot, revision=1)] == "accepted"

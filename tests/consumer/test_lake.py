@@ -8,10 +8,11 @@ import duckdb
 import pytest
 
 from powerstage.checks import Checker
-from powerstage.consumer import Lake
-from powerstage.consumer.ledger import Ledger
-from powerstage.contract import loads
+from powerstage.consumer import Judgement, Lake, consume
+from powerstage.consumer.ledger import FORMAT, Ledger
+from powerstage.contract import CommitKey, loads
 from powerstage.errors import EnvironmentFailedError, UsageError
+from tests.conftest import clock
 from tests.consumer.conftest import Feed
 
 
@@ -67,6 +68,24 @@ def test_the_duckdb_command_finds_views(feed: Feed, tmp_path: Path) -> None:
     assert found.stdout.strip() == "[(288, True)]"
 
 
+def test_views_show_what_was_accepted_before_a_crash(feed: Feed, tmp_path: Path) -> None:
+    """The run after one that was cut off judges nothing, and writes the views all the same."""
+    key = str(CommitKey(slot=feed.slot))
+    body = feed.read(key)
+    feed.delete(key)
+    feed.consume()
+    feed.store.put(key, body)
+
+    def crash(_: Judgement) -> None:
+        raise KeyboardInterrupt
+
+    with Lake(tmp_path / "lake") as lake, pytest.raises(KeyboardInterrupt):
+        consume(feed.store, lake, clock=clock, on_judgement=crash)
+    assert feed.consume().judgements == ()
+    with duckdb.connect(str(tmp_path / "lake" / "lake.duckdb"), read_only=True) as views:
+        assert views.execute("SELECT count(*) FROM telemetry").fetchall() == [(288,)]
+
+
 def test_a_lake_with_nothing_accepted_has_empty_tables(feed: Feed, tmp_path: Path) -> None:
     """The columns are those of the contract, the rows are none."""
     feed.delete(feed.commit(feed.inventory).files[0].key)
@@ -108,9 +127,9 @@ def test_a_column_that_was_agreed_on_later_is_null_before(feed: Feed, tmp_path: 
 def test_a_ledger_of_another_format_is_left_alone(tmp_path: Path) -> None:
     """A newer powerstage made it."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.set_fact("format", "2")
+    ledger.set_fact("format", str(FORMAT + 1))
     ledger.close()
-    with pytest.raises(EnvironmentFailedError, match="format 2"):
+    with pytest.raises(EnvironmentFailedError, match=f"format {FORMAT + 1}"):
         Ledger(tmp_path / "ledger.sqlite")
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from powerstage.consumer import Consumed, Lake, consume
 from powerstage.contract import Contract, Receipt, ReceiptKey, loads
+from powerstage.producer import retract
 from tests.conftest import clock
 from tests.consumer.conftest import Feed
 
@@ -119,6 +120,42 @@ def test_data_that_need_not_be_kept_any_more_are_not_missed(feed: Feed) -> None:
         consumed = consume(feed.store, lake, clock=lambda: later)
     assert {found.slot.dataset for found in consumed.judgements} == {"inventory"}
     assert consumed.expired == len(commits)
+
+
+def test_one_period_need_not_be_kept_as_long_as_the_next(feed: Feed) -> None:
+    """Of a day of which the first half is past its retention, the other half is judged."""
+    contract, first = agreed(feed), feed.slot_after(-5)
+    kept_until = first.period + contract.delivery_interval + contract.retention
+    waste = feed.commit(first).files[0].key
+    feed.delete(waste)
+    with Lake(feed.folder / "anew", make=True) as lake:
+        consumed = consume(feed.store, lake, clock=lambda: kept_until + timedelta(minutes=1))
+        assert first not in {entry.slot for entry in lake.ledger.entries()}
+    assert consumed.expired == 1
+    assert {found.verdict for found in consumed.judgements} == {"accepted"}
+    assert last(consumed, feed) == ["accepted"]
+
+
+def test_a_retraction_of_what_need_not_be_kept_any_more_is_judged(feed: Feed) -> None:
+    """The lake shows what it once accepted, until it is taken back."""
+    feed.consume()
+    feed.delete(*(key for key in feed.keys if key.startswith("data/telemetry/")))
+    retract(feed.store, agreed(feed), feed.slot.period, clock=clock)
+    later = clock() + agreed(feed).retention + timedelta(days=3)
+    with Lake(feed.folder / "lake") as lake:
+        before = len(lake.telemetry())
+        consume(feed.store, lake, clock=lambda: later)
+        assert len(lake.telemetry()) < before
+
+
+def test_data_that_are_lost_before_they_expire_are_missed(feed: Feed) -> None:
+    """To the minute: they had to be kept."""
+    contract, first = agreed(feed), feed.slot_after(-5)
+    kept_until = first.period + contract.delivery_interval + contract.retention
+    feed.delete(feed.commit(first).files[0].key)
+    with Lake(feed.folder / "anew", make=True) as lake:
+        consumed = consume(feed.store, lake, clock=lambda: kept_until)
+    assert {found.slot for found in consumed.judgements if found.verdict == "unreadable"} == {first}
 
 
 def test_old_data_that_are_still_there_are_judged(feed: Feed) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from powerstage.consumer import Lake, consume
-from powerstage.contract import Commit, CommitKey, Contract, Slot
+from powerstage.contract import Commit, CommitKey, Contract, ContractKey, Slot, loads
 from powerstage.errors import ConflictError, StoreRefusedError, UsageError
 from powerstage.producer import MockSource, publish, retract, synthesise
 from powerstage.store import MemoryStore, ObjectInfo, Store, read
@@ -193,6 +193,29 @@ class Rival(MemoryStore):
         if key == self.key:
             super().put_if_absent(key, self.rival)
         return super().put_if_absent(key, body)
+
+
+def test_a_retraction_by_another_contract_of_the_same_version_is_refused(
+    whole: dict[str, bytes], small: MockSource
+) -> None:
+    """No consumer would accept it, and its revision would be gone."""
+    store = store_of(whole)
+    edited = loads(small.contract.text.replace("value: 6", "value: 7"), "edited")
+    with pytest.raises(ConflictError, match="carries another contract"):
+        retract(store, edited, NOON, clock=clock)
+    assert objects(store) == whole
+
+
+def test_a_contract_that_is_first_followed_by_a_retraction_stands_in_the_feed(
+    whole: dict[str, bytes], small: MockSource
+) -> None:
+    """As with any other delivery: whoever gets it can read what it follows."""
+    store = store_of(whole)
+    text = small.contract.text.replace("version: 1.0.0", "version: 1.0.1")
+    newer = loads(text, "newer")
+    retract(store, newer, NOON, clock=clock)
+    key = str(ContractKey(name=newer.name, version="1.0.1"))
+    assert read(store, key, 1_000_000) == text.encode()
 
 
 def test_a_retraction_that_comes_second_is_a_conflict(
