@@ -98,6 +98,8 @@ def _worker() -> Observation:
 def _folder(folder: Path) -> Observation:
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if place.is_dir() and os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        if place != folder:
+            return _ok("folder", f"{folder} is not there yet; it can be made")
         return _ok("folder", f"{folder} can be read and written")
     return Observation(
         subject="folder",

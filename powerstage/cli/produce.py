@@ -20,7 +20,7 @@ from powerstage.cli.common import (
     yes_option,
 )
 from powerstage.consumer import feed_contract
-from powerstage.contract import default, period_text
+from powerstage.contract import Contract, ContractKey, default, period_text
 from powerstage.display.document import document, published_part, report_part
 from powerstage.display.report import show_report
 from powerstage.display.story import show_published
@@ -46,6 +46,7 @@ from powerstage.producer import retract as retract_period
 from powerstage.producer.publish import SENDERS
 from powerstage.store import Store
 
+_SHOWN_MAX = 3
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
 
 
@@ -183,11 +184,14 @@ def publish(
 ) -> None:
     """Check the export in FOLDER and publish it as deliveries into FEED.
 
-    FOLDER holds a README with front matter, an inventory and data files (CSV or Parquet).
+    FOLDER holds an inventory and data files (CSV or Parquet), and says what was agreed: in
+    contract.odcs.yaml, in a README with front matter, or by --contract.
     Nothing is sent unless all of it keeps the contract. Run it again after any interruption.
     """
     export = open_export(folder, load_contract(contract_path))
     store = open_to_publish(feed, yes_write_to)
+    if contract_path is None:
+        _require_version_of(store, export.contract)
     terminal = results(as_json)
     with Checker() as checker:
         report = check_export(export, checker)
@@ -204,6 +208,18 @@ def publish(
         as_json,
         document("publish", 0, feed=feed, export=report_part(report), **published_part(published)),
     )
+
+
+def _require_version_of(store: Store, contract: Contract) -> None:
+    """Under another version than a feed has, nobody publishes by oversight: consumers refuse it."""
+    ours = str(ContractKey(name=contract.name, version=contract.version))
+    theirs = [info.key for info in store.list("contract/")]
+    if theirs and ours not in theirs:
+        raise UsageError(
+            f"{store.url} carries {', '.join(theirs[:_SHOWN_MAX])}, the export follows"
+            f" {contract.name} {contract.version}",
+            fix="name the contract with --contract FILE, if that is what was agreed",
+        )
 
 
 @click.command()

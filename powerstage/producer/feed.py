@@ -167,7 +167,7 @@ class Feed:
                 f" of the deliveries",
                 cause=f"{words}; and {more} more" if more > 0 else words,
                 fix="publish what was published before, or other periods; to replace what stands"
-                " there by new revisions: --revise REASON",
+                " there by new revisions: powerstage publish --revise REASON",
             )
 
     def deliver(

@@ -8,7 +8,7 @@ from typing import Literal
 
 import duckdb
 
-from powerstage.contract import Dataset, default, front_matter
+from powerstage.contract import Dataset, front_matter
 from powerstage.engine import connect, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer.ahead import write_ahead
@@ -60,9 +60,8 @@ def write_export(
             )
             for path in paths:
                 path.unlink()
-    if contract.sha256 != default().sha256:
-        # Without it, whoever reads the export would take it for one of the default contract.
-        (folder / CONTRACT).write_bytes(contract.text.encode())
+    # The README's front matter says less: without this, an export would be held to that alone.
+    (folder / CONTRACT).write_bytes(contract.text.encode())
     # The README comes last: an export without it was cut off.
     (folder / "README.md").write_text(readme, encoding="utf-8")
 

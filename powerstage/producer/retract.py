@@ -36,7 +36,8 @@ def retract(
         clock: the time, for ``created_at``.
 
     Raises:
-        UsageError: it is no period of the contract, or the feed has no inventory for it.
+        UsageError: it is no period of the contract, or one of which nothing can be said yet; or the
+            feed has no inventory for it.
         ConflictError: another producer was faster with other content, or the feed carries another
             contract of the same version.
     """
@@ -44,7 +45,7 @@ def retract(
         raise UsageError(
             f"{period_text(period)} is no period of the contract",
             cause=f"a delivery covers {contract.delivery_interval}, counted from midnight UTC",
-            fix=f"powerstage status {store.url} shows the periods",
+            fix="a period reads like 2026-11-01T0500",
         )
     feed = Feed(contract, store, clock)
     feed.refuse_other_contract()
@@ -53,6 +54,12 @@ def retract(
     before = standing_commit(store, head) if head else None
     if before is not None and not before.files:
         return published(before, "unchanged")
+    if before is None and period + contract.delivery_interval > clock():
+        raise UsageError(
+            f"{period_text(period)} has not ended, and nothing was delivered for it",
+            cause="what is said of it stays in the feed for ever",
+            fix="say it when the period is over, or correct the period",
+        )
     commit = Commit(
         feed=feed_name(store.url),
         slot=Slot(

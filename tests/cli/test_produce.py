@@ -13,7 +13,7 @@ import pytest
 
 from powerstage.contract.load import default_text
 from powerstage.sim import EmbeddedS3
-from tests.conftest import ROOT, Run, export_rows, write_csv
+from tests.conftest import ROOT, Run, export_rows, write_csv, write_upstream_export
 
 SMALL = ("--devices", "2")
 DATA = "data-2026-11-01.csv"
@@ -73,7 +73,7 @@ def test_other_values_for_a_period_are_refused(powerstage: Run, tmp_path: Path) 
     done = powerstage("synth", tmp_path / "feed", *SMALL, "--seed", "8")
     assert (done.returncode, done.stdout) == (1, "")
     assert "telemetry/2026-11-02T0000/r000000 holds other values in its 4 rows" in done.stderr
-    assert "a commit is never replaced" in done.stderr
+    assert "--revise REASON" in done.stderr
     assert content(tmp_path / "feed") == before
 
 
@@ -160,6 +160,7 @@ def test_an_export_of_mock_data_keeps_the_contract(
     assert powerstage("synth", export, *SMALL, "--export", form).returncode == 0
     assert {path.name for path in export.iterdir()} == {
         "README.md",
+        "contract.odcs.yaml",
         f"inventory.{form}",
         f"data-2026-11-02.{form}",
     }
@@ -341,3 +342,20 @@ def test_publish_goes_on_where_it_was_interrupted(powerstage: Run, feed_url: str
     assert child.returncode == 130
     assert found["new"] + found["unchanged"] == 25
     assert 0 < found["unchanged"] < 25
+
+
+def test_nobody_publishes_under_another_version_by_oversight(
+    powerstage: Run, tmp_path: Path
+) -> None:
+    """Consumers would refuse it, and it stays in the feed; who names the contract means it."""
+    newer = tmp_path / "newer.yaml"
+    text = default_text().replace("version: 1.0.0", "version: 1.1.0", 1)
+    newer.write_text(text, encoding="utf-8")
+    feed, export = tmp_path / "feed", write_upstream_export(tmp_path / "export", 1)
+    (export / "contract.odcs.yaml").write_text(default_text(), encoding="utf-8")
+    powerstage("synth", feed, "--devices", "1", "--contract", newer)
+    refused = powerstage("publish", export, feed)
+    assert refused.returncode == 2
+    assert "carries contract/power-telemetry/1.1.0.odcs.yaml" in refused.stderr
+    meant = powerstage("publish", export, feed, "--contract", export / "contract.odcs.yaml")
+    assert "carries contract" not in meant.stderr

@@ -63,7 +63,6 @@ def test_an_export_has_a_file_per_day(half_days: Contract, tmp_path: Path, form:
     write_export(source, tmp_path, form)
     assert {path.name for path in tmp_path.iterdir()} == {
         "README.md",
-        # It is not the default contract's.
         "contract.odcs.yaml",
         f"inventory.{form}",
         *(f"data-2026-11-0{day}.{form}" for day in (2, 3, 4)),

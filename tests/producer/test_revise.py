@@ -244,3 +244,13 @@ def test_however_many_are_sent_at_once_the_feed_is_the_same(
     assert objects(store) == objects(alone)
     telemetry = [item.slot for item in done if item.slot.dataset == "telemetry"]
     assert telemetry == sorted(telemetry)
+
+
+def test_nothing_is_said_of_a_period_that_has_not_ended(
+    whole: dict[str, bytes], small: MockSource
+) -> None:
+    """A slip of the pen would stay in the feed for ever, and make a gap of what lies between."""
+    store = store_of(whole)
+    with pytest.raises(UsageError, match="has not ended"):
+        retract(store, small.contract, clock() + timedelta(days=12), clock=clock)
+    assert objects(store) == whole
