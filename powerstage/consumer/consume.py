@@ -3,7 +3,7 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import check_name, data_folder
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
+    ConflictError,
     ContractError,
     RecordError,
     UsageError,
@@ -294,7 +295,9 @@ class _Run:
     def send_receipts(self) -> None:
         """Empty the outbox."""
         for receipt in self.lake.ledger.unsent_receipts():
-            self.lake.ledger.mark_sent(send(self.store, receipt))
+            # Where somebody took all its judgements, there is no room for one: the ledger has it.
+            with suppress(ConflictError):
+                self.lake.ledger.mark_sent(send(self.store, receipt))
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
