@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
@@ -37,6 +38,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 _LOCALSTACK_PORT: Final = ":4566"
 _NO_ANSWER: Final = (
     BotoConnectionError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     ReadTimeoutError,
@@ -129,7 +131,10 @@ class S3Store:
         full = self._prefix + check_key(key)
         try:
             with self.translated(key):
-                found = self._client.get_object(Bucket=self._bucket, Key=full)
+                # What was damaged on the way is no answer: a record has no second copy to tell.
+                found = self._client.get_object(
+                    Bucket=self._bucket, Key=full, ChecksumMode="ENABLED"
+                )
                 _require(found, "ETag")
         except StoreRefusedError:
             # Without s3:ListBucket, 403 stands for an absent key too.
