@@ -29,6 +29,17 @@ hypothesis.settings.load_profile("powerstage")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the tests that can go on for long do."""
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=12,
+        metavar="N",
+        help="How often tests/test_kill.py kills a process on LocalStack.",
+    )
+
+
 def clock() -> datetime:
     """A clock that stands still."""
     return NOW

@@ -27,7 +27,7 @@ def copy(tmp_path: Path) -> Path:
     """What the gate reads of the project, to be spoilt."""
     folder = tmp_path / "copy"
     skip = shutil.ignore_patterns("__pycache__")
-    for name in ("powerstage", "docs", "data", "tests"):
+    for name in ("powerstage", "docs", "data", "scripts", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder)
@@ -89,7 +89,7 @@ def test_a_forbidden_import_is_stopped(copy: Path, module: str, line: str, broke
 
 def test_types_are_checked_everywhere() -> None:
     """The package and its tests."""
-    assert "mypy powerstage tests" in CHECK
+    assert any(line.startswith("mypy powerstage tests ") for line in CHECK)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ The request at which the process dies is still carried out: its reply is lost, w
 harder of the two cases.
 """
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import boto3
@@ -20,36 +22,43 @@ from powerstage.contract import Commit, CommitKey, Receipt, ReceiptKey, parse_ke
 from powerstage.sim import EmbeddedS3, blind_to_aws
 from powerstage.store import Store, open_store, read
 from tests.conftest import ROOT, write_upstream_export
+from tests.environments import UnreachableError
+from tests.proxy import proxy
+from tests.servers import Settings, localstack
 
-KILLS = 12
+MOTO_KILLS = 24
+# What an export of one day can have: 25 deliveries are more requests than kills.
+HOURS_MIN, HOURS_MAX = 3, 24
 
 
 class Killer:
     """Kills a process when the server sees its n-th request; counts them otherwise."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._numbers = itertools.count(1)
         self._armed = threading.Event()
         self._armed.set()
         self._pid = 0
         self._at = 0
 
-    def __call__(self, number: int, method: str, path: str) -> None:
-        """What the server calls."""
-        del number, method, path
+    def __call__(self) -> None:
+        """What the proxy calls."""
         self._armed.wait()
-        self.count += 1
-        if self.count == self._at:
+        if next(self._numbers) == self._at:
             os.kill(self._pid, signal.SIGKILL)
 
-    def run(self, server: EmbeddedS3, command: list[str], at: int = 0) -> int:
+    @property
+    def count(self) -> int:
+        """How many requests came since the process was started; asked once, when it has ended."""
+        return next(self._numbers) - 1
+
+    def run(self, settings: Settings, command: list[str], at: int = 0) -> int:
         """Run a command line that is killed at a request; its exit code."""
-        self.count, self._at = 0, at
+        self._numbers, self._at = itertools.count(1), at
         self._armed.clear()
-        bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         process = subprocess.Popen(
             [sys.executable, "-m", "powerstage", *command],
-            env=bare | server.environment() | {"PYTHONPATH": str(ROOT)},
+            env={**os.environ, **settings, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -59,12 +68,20 @@ class Killer:
 
 
 class Stage:
-    """A server that kills, and one feed on it: its URL is part of what commits say."""
+    """A server behind a proxy that kills, and one feed on it: its URL is part of what commits say.
+
+    Args:
+        endpoint: the URL of the proxy.
+        killer: what the proxy calls.
+        folder: for what the tests write; the export is there.
+        kills: how often each command is killed.
+    """
 
     url = "s3://kill/feed"
 
-    def __init__(self, server: EmbeddedS3, killer: Killer, folder: Path) -> None:
-        self.server, self.killer, self.folder = server, killer, folder
+    def __init__(self, endpoint: str, killer: Killer, folder: Path, kills: int) -> None:
+        self.settings = {"AWS_ENDPOINT_URL": endpoint}
+        self.killer, self.folder, self.kills = killer, folder, kills
         self.export = folder / "export"
 
     def empty(self, prefix: str = "") -> None:
@@ -78,24 +95,34 @@ class Stage:
 
     def run(self, *command: str | Path, at: int = 0) -> int:
         """Run a command line; its exit code."""
-        return self.killer.run(self.server, [str(part) for part in command], at)
+        return self.killer.run(self.settings, [str(part) for part in command], at)
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """An export of 3 devices over 3 hours: 4 deliveries."""
-    killer = Killer()
-    folder = tmp_path_factory.mktemp("kill")
-    write_upstream_export(folder / "export", 3)
-    with EmbeddedS3(on_request=killer) as server, blind_to_aws(server.environment()):
-        server.create_bucket("kill")
-        yield Stage(server, killer, folder)
+@pytest.fixture(scope="module", params=["moto", "LocalStack"])
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """An export of 3 devices over 3 hours, 4 deliveries; more hours for more kills."""
+    total = MOTO_KILLS if request.param == "moto" else request.config.getoption("kills")
+    folder, killer = tmp_path_factory.mktemp("kill"), Killer()
+    write_upstream_export(folder / "export", min(HOURS_MAX, max(HOURS_MIN, total // 4)))
+    with ExitStack() as stack:
+        if request.param == "moto":
+            settings: Settings = stack.enter_context(EmbeddedS3()).environment()
+        else:
+            try:
+                settings = stack.enter_context(localstack(folder))
+            except UnreachableError as error:
+                pytest.skip(str(error))
+        stack.enter_context(blind_to_aws({**settings, "NO_PROXY": "127.0.0.1,::1"}))
+        open_store(Stage.url, create_bucket=True)
+        endpoint = stack.enter_context(proxy(settings["AWS_ENDPOINT_URL"], killer))
+        yield Stage(endpoint, killer, folder, total // 2)
 
 
-def spread(requests: int) -> list[int]:
+def spread(requests: int, kills: int) -> list[int]:
     """As many numbers of requests as there are kills, from the first to the last."""
-    assert requests >= KILLS
-    return sorted({1 + index * (requests - 1) // (KILLS - 1) for index in range(KILLS)})
+    return [1 + index * (requests - 1) // max(1, kills - 1) for index in range(kills)]
 
 
 def deliveries(store: Store) -> tuple[set[str], dict[str, str], dict[str, int]]:
@@ -132,13 +159,13 @@ def kept(folder: Path) -> tuple[object, ...]:
 
 
 def test_publish_killed_anywhere_ends_the_same_when_run_again(stage: Stage) -> None:
-    """Twelve kills spread over the run, each on an empty feed: no loss, no double."""
+    """Kills spread over the run, each on an empty feed: no loss, no double, no orphan."""
     stage.empty()
     assert stage.run("publish", stage.export, stage.url) == 0
     requests = stage.killer.count
     expected = deliveries(stage.store)
-    assert len(expected[1]) == 4
-    for at in spread(requests):
+    assert len(expected[1]) == len(expected[2]) >= 4
+    for at in spread(requests, stage.kills):
         stage.empty()
         assert stage.run("publish", stage.export, stage.url, at=at) == -signal.SIGKILL, at
         assert stage.run("publish", stage.export, stage.url) == 0, at
@@ -146,16 +173,16 @@ def test_publish_killed_anywhere_ends_the_same_when_run_again(stage: Stage) -> N
 
 
 def test_consume_killed_anywhere_ends_the_same_when_run_again(stage: Stage) -> None:
-    """Twelve kills spread over the run, each with a lake of its own."""
+    """Kills spread over the run, each with a lake of its own."""
     stage.empty()
     assert stage.run("publish", stage.export, stage.url) == 0
     assert stage.run("consume", stage.url, "--into", stage.folder / "whole") == 0
     requests = stage.killer.count
     expected, receipts = kept(stage.folder / "whole"), verdicts(stage.store)
-    assert len(receipts) == 4
-    for at in spread(requests):
+    assert len(receipts) >= 4
+    for number, at in enumerate(spread(requests, stage.kills)):
         stage.empty("receipts/")
-        lake = stage.folder / f"lake-{at}"
+        lake = stage.folder / f"lake-{number}"
         assert stage.run("consume", stage.url, "--into", lake, at=at) == -signal.SIGKILL, at
         assert stage.run("consume", stage.url, "--into", lake) == 0, at
         assert kept(lake) == expected, at

@@ -31,7 +31,7 @@ from powerstage.store import Store, create, read, require_write_once
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _SHOWN_MAX: Final = 5
-_WINNER_MAX: Final = 100
+_WRITER_MAX: Final = 100
 
 State: TypeAlias = Literal["new", "unchanged"]
 # The highest revision of each period of each dataset.
@@ -182,7 +182,7 @@ class Feed:
         self._store.put(offer.file.key, offer.path)
         standing = create_commit(self._store, commit)
         if standing.identity != commit.identity and not self._is_own(standing, offer, pin):
-            self._conflicts.append(f"{_difference(standing, offer)}, written {_winner(standing)}")
+            self._conflicts.append(_difference(standing, offer))
             self.refuse_conflicts()
         offer.path.unlink()
         return published(standing, "new")
@@ -361,15 +361,18 @@ def _digests(commit: Commit) -> list[str]:
 
 
 def _difference(standing: Commit, offer: Offer) -> str:
+    """What another producer wrote, and who that was."""
     if _holds(standing, offer):
-        return f"{standing.slot} refers to another inventory or contract"
-    if standing.rows == offer.file.rows:
-        return f"{standing.slot} holds other values in its {standing.rows} rows"
-    return f"{standing.slot} holds {standing.rows} rows, this has {offer.file.rows}"
+        what = "refers to another inventory or contract"
+    elif standing.rows == offer.file.rows:
+        what = f"holds other values in its {standing.rows} rows"
+    else:
+        what = f"holds {standing.rows} rows, this has {offer.file.rows}"
+    return f"{standing.slot} {what}, written {_writer(standing)}"
 
 
-def _winner(standing: Commit) -> str:
-    """Who was faster, in their own words."""
-    who = shown(standing.producer, _WINNER_MAX) or "somebody"
-    when = shown(standing.created_at, _WINNER_MAX)
+def _writer(standing: Commit) -> str:
+    """Who wrote a commit, and when, in their own words."""
+    who = shown(standing.producer, _WRITER_MAX) or "somebody"
+    when = shown(standing.created_at, _WRITER_MAX)
     return f"by {who} at {when}" if when else f"by {who}"

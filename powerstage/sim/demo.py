@@ -174,7 +174,7 @@ def run_demo(
             for verdict in ("accepted", "rejected", "unreadable")
         ),
     )
-    copied = _copy(store, FolderStore(options.folder / "feed"))
+    copied = copy_feed(store, FolderStore(options.folder / "feed"))
     on_stage("keep a copy", f"{copied} objects in {options.folder / 'feed'}")
     return _compare(plan, tuple(published), consumed)
 
@@ -314,7 +314,7 @@ def _catching(planned: PlannedFault, judgements: Sequence[Judgement]) -> Judgeme
     return None
 
 
-def _copy(store: Store, folder: Store) -> int:
+def copy_feed(store: Store, folder: Store) -> int:
     """Copy a feed as it stands: spoilt objects too."""
     count = 0
     with tempfile.TemporaryDirectory() as temporary:

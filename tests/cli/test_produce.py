@@ -73,7 +73,7 @@ def test_other_values_for_a_period_are_refused(powerstage: Run, tmp_path: Path) 
     done = powerstage("synth", tmp_path / "feed", *SMALL, "--seed", "8")
     assert (done.returncode, done.stdout) == (1, "")
     assert "telemetry/2026-11-02T0000/r000000 holds other values in its 4 rows" in done.stderr
-    assert "--revise REASON" in done.stderr
+    assert "publish what was published before" in done.stderr
     assert content(tmp_path / "feed") == before
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import powerstage
 from powerstage.contract import CommitKey, Contract, Slot
 from powerstage.engine import connect
 from powerstage.errors import ConflictError, StoreRefusedError, StoreUnavailableError
@@ -28,6 +29,7 @@ NOON = START + timedelta(hours=12)
 INVENTORY = Slot(dataset="inventory", period=START)
 MORNING = Slot(dataset="telemetry", period=START)
 AFTERNOON = Slot(dataset="telemetry", period=NOON)
+WRITTEN = f"written by powerstage {powerstage.__version__} at 2026-11-24T12:00:00Z"
 # Contract, and once more to be refused; data and commit of an inventory and two periods.
 WRITES = 8
 
@@ -211,7 +213,7 @@ def test_a_second_run_sends_nothing(small: MockSource) -> None:
 def test_other_content_for_a_committed_period_is_refused(
     half_days: Contract, whole: dict[str, bytes]
 ) -> None:
-    """By the name of that period alone; and of what is new nothing is sent."""
+    """By the name of that period alone, with who wrote it; and of what is new nothing is sent."""
     store = store_of(whole)
     longer = synthesise(half_days, devices=3, start=START, days=2)
     other = Spliced(longer, NOON, synthesise(half_days, devices=3, start=START, seed=8))
@@ -219,7 +221,7 @@ def test_other_content_for_a_committed_period_is_refused(
         ConflictError, match="holds other content for 1 of the deliveries"
     ) as caught:
         publish(other, store, clock=clock)
-    assert caught.value.cause == f"{AFTERNOON} holds other values in its 72 rows"
+    assert caught.value.cause == f"{AFTERNOON} holds other values in its 72 rows, {WRITTEN}"
     assert objects(store) == whole
 
 
@@ -231,7 +233,7 @@ def test_fewer_readings_than_committed_are_refused(
     other = Spliced(small, NOON, synthesise(half_days, devices=2, start=START))
     with pytest.raises(ConflictError) as caught:
         publish(other, store, clock=clock)
-    assert caught.value.cause == f"{AFTERNOON} holds 72 rows, this has 48"
+    assert caught.value.cause == f"{AFTERNOON} holds 72 rows, this has 48, {WRITTEN}"
 
 
 def test_another_inventory_for_a_committed_period_is_refused(
@@ -241,7 +243,9 @@ def test_another_inventory_for_a_committed_period_is_refused(
     store = store_of(whole)
     with pytest.raises(ConflictError) as caught:
         publish(synthesise(half_days, devices=3, start=START, seed=8), store, clock=clock)
-    assert caught.value.cause.startswith(f"{INVENTORY} holds other values in its 3 rows; {MORNING}")
+    first, second, *_ = caught.value.cause.split("; ")
+    assert first == f"{INVENTORY} holds other values in its 3 rows, {WRITTEN}"
+    assert second.startswith(str(MORNING))
     assert objects(store) == whole
 
 
