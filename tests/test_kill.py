@@ -26,7 +26,7 @@ from tests.environments import UnreachableError
 from tests.proxy import proxy
 from tests.servers import Settings, localstack
 
-MOTO_KILLS = 24
+MOTO_KILLS = 12
 # What an export of one day can have: 25 deliveries are more requests than kills.
 HOURS_MIN, HOURS_MAX = 3, 24
 
