@@ -38,8 +38,11 @@ OPTIONS = {
     "kit": "--devices --start --days --seed --contract --json DIR",
     "synth": "--devices --start --days --seed --faults --export --contract --yes-write-to --json"
     " FEED",
-    "publish": "--contract --yes-write-to --json FOLDER FEED",
-    "consume": "--into --as --contract --yes-write-to --json FEED",
+    "publish": "--revise --contract --yes-write-to --json FOLDER FEED",
+    "retract": "--contract --yes-write-to --json FEED PERIOD",
+    "consume": "--into --follow --every --queue --rejudge --as --contract --yes-write-to --json"
+    " FEED",
+    "gc": "--dry-run --grace --expired --contract --yes-write-to --json FEED",
     "validate": "--inventory --contract --since --check --fail-on --failing-rows --junit --json"
     " TARGET",
     "status": "--json FEED",

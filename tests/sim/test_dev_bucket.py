@@ -44,8 +44,10 @@ def test_the_cost_is_what_was_sent(bucket: Bucket, source: MockSource) -> None:
     assert not bucket.is_there()
     seeded = seed_dev_bucket(bucket, source, clock=clock)
     assert seeded == planned
-    assert seeded.requests == {"HEAD": 1, "LIST": 1, "PUT": 5}
-    assert seeded.sent_bytes == sum(info.size_bytes for info in bucket.store.list(""))
+    assert seeded.requests == {"HEAD": 1, "LIST": 1, "PUT": 6}
+    # The contract is sent twice: that it is refused the second time says that conditions count.
+    contract = len(source.contract.text.encode())
+    assert seeded.sent_bytes == contract + sum(info.size_bytes for info in bucket.store.list(""))
 
 
 def test_a_dry_run_changes_nothing(feed_url: str, source: MockSource) -> None:
@@ -133,7 +135,7 @@ def test_the_script_goes_all_the_way_round(bucket: Bucket) -> None:
     assert not bucket.is_there()
     said = told(feed, "--devices", "1")
     assert "25 deliveries published" in said
-    assert "cost: 1 HEAD, 1 LIST, 51 PUT; " in said
+    assert "cost: 1 HEAD, 1 LIST, 52 PUT; " in said
     assert "51 versions of objects would be deleted" in told(feed, "--teardown", "--dry-run")
     assert "51 versions of objects deleted" in told(feed, "--teardown")
     assert not bucket.is_there()
