@@ -93,7 +93,7 @@ def commit_before_data(patch: Patch) -> None:
             get = staticmethod(store.get)
 
             @staticmethod
-            def put(key: str, body: Path) -> None:
+            def put(key: str, body: Path, **_: str) -> None:
                 late.append((key, body.read_bytes()))
 
         self._store = DataLast()  # type: ignore[assignment]
