@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from powerstage.contract import Contract, load, parse_period
-from powerstage.display import Terminal
+from powerstage.display import Progress, Terminal
 from powerstage.errors import RecordError, UsageError
 from powerstage.store import Store, VersionedStore, is_local, open_store
 
@@ -141,6 +142,11 @@ def program() -> str:
         return "powerstage"
     here = Path(called).absolute()
     return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else called
+
+
+def progress(stage: str, total: int = 0) -> Progress:
+    """How far a command is, on standard error."""
+    return Progress(stage, total, stream=sys.stderr, clock=time.monotonic)
 
 
 def leave(code: int, as_json: bool, document: dict[str, Any]) -> NoReturn:  # noqa: FBT001

@@ -1,6 +1,7 @@
 """``powerstage consume`` and ``status``: a feed, judged and looked at."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from powerstage.cli.common import (
     load_contract,
     now,
     open_to_write,
+    progress,
     results,
     stopping,
     yes_option,
@@ -21,6 +23,7 @@ from powerstage.cli.common import (
 from powerstage.consumer import Consumed, Judgement, Lake, follow
 from powerstage.consumer import consume as consume_feed
 from powerstage.consumer.consume import FETCHERS
+from powerstage.contract import Contract
 from powerstage.display import Terminal
 from powerstage.display.document import (
     consumed_part,
@@ -31,7 +34,7 @@ from powerstage.display.report import show_consumed, show_judgement
 from powerstage.display.story import show_status
 from powerstage.errors import UsageError
 from powerstage.producer import status as feed_status
-from powerstage.store import HintQueue, open_store
+from powerstage.store import HintQueue, Store, open_store
 
 _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
 
@@ -122,7 +125,34 @@ def consume(
                 ):
                     _show_look(terminal, consumed, feed, as_json=as_json)
             return
-        consumed = consume_feed(
+        consumed = _consume_once(store, lake, show, name=name, contract=contract, rejudge=rejudge)
+    show_consumed(terminal, consumed)
+    code = _code(consumed)
+    leave(code, as_json, document("consume", code, feed=feed, **consumed_part(consumed)))
+
+
+def _consume_once(
+    store: Store,
+    lake: Lake,
+    show: Callable[[Judgement], None],
+    *,
+    name: str,
+    contract: Contract | None,
+    rejudge: bool,
+) -> Consumed:
+    """Consume what there is, and show how far it is."""
+    with progress("consume") as shown:
+
+        def expect(count: int) -> None:
+            shown.total = count
+
+        def show_one(judgement: Judgement) -> None:
+            if judgement.report.findings:
+                with shown.aside():
+                    show(judgement)
+            shown.add(sum(file.bytes for file, _ in judgement.files))
+
+        return consume_feed(
             store,
             lake,
             clock=now,
@@ -130,11 +160,9 @@ def consume(
             contract=contract,
             rejudge=rejudge,
             fetchers=FETCHERS,
-            on_judgement=show,
+            on_discovered=expect,
+            on_judgement=show_one,
         )
-    show_consumed(terminal, consumed)
-    code = _code(consumed)
-    leave(code, as_json, document("consume", code, feed=feed, **consumed_part(consumed)))
 
 
 def _show_look(terminal: Terminal, consumed: Consumed, feed: str, *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from powerstage.cli.common import (
     now,
     open_to_publish,
     open_to_write,
+    progress,
     results,
     yes_option,
 )
@@ -36,6 +37,8 @@ from powerstage.faults import (
 )
 from powerstage.producer import (
     ExportSource,
+    Published,
+    Source,
     check_export,
     open_export,
     synthesise,
@@ -121,12 +124,9 @@ def synth(
     names = all_faults(source) if faults == "all" else fault_names(faults)
     plan = plan_faults(source, names, seed=seed)
     injector = Injector(plan, contract)
-    published = publish_source(
-        # What a fault does to one delivery may rest on the one before.
-        injector.source(source),
-        injector.store(store),
-        clock=now,
-        senders=1 if plan else SENDERS,
+    # What a fault does to one delivery may rest on the one before.
+    published = _publish(
+        injector.source(source), injector.store(store), senders=1 if plan else SENDERS
     )
     show_published(terminal, feed, published)
     for planned in plan:
@@ -150,6 +150,19 @@ def synth(
             **published_part(published),
         ),
     )
+
+
+def _publish(source: Source, store: Store, *, senders: int, revise: str = "") -> list[Published]:
+    """Publish a source, and show how far it is."""
+    with progress("publish", len(source.periods()) + len(source.snapshots())) as shown:
+        return publish_source(
+            source,
+            store,
+            clock=now,
+            revise=revise,
+            senders=senders,
+            on_delivery=lambda delivery: shown.add(delivery.size_bytes),
+        )
 
 
 def _truth_path(store: Store, feed: str) -> Path:
@@ -201,7 +214,7 @@ def publish(
         terminal.line(("nothing was sent", BAD), ": the export does not keep the contract")
         leave(1, as_json, document("publish", 1, feed=feed, export=report_part(report)))
     with ExportSource(export) as source:
-        published = publish_source(source, store, clock=now, revise=revise, senders=SENDERS)
+        published = _publish(source, store, revise=revise, senders=SENDERS)
     show_published(terminal, feed, published)
     leave(
         0,

@@ -35,11 +35,13 @@ def judge_ahead(
     agreed: Collection[str] = (),
     failing_rows: FailingRows | None = None,
     fetchers: int = 1,
-) -> Generator[tuple[Slot, Judgement | None]]:
-    """Judge deliveries side by side; yield them in order.
+) -> Generator[list[tuple[Slot, Judgement | None]]]:
+    """Judge deliveries side by side; yield them in order, as many together as are ready.
+
+    One without a judgement comes alone.
 
     At most one delivery more than are at work stands in the folder that was not yielded yet. The
-    files of one that was yielded are gone when the next is asked for.
+    files of those that were yielded are removed when the next are asked for.
 
     Args:
         slots: of the deliveries, in the order in which they are wanted.
@@ -73,17 +75,29 @@ def judge_ahead(
         for number, slot in enumerate(slots):
             place = folder / str(number)
             ahead.append((slot, place, judges.start(slot, place)))
-            yield from _finished(ahead, keep=at_once)
-        yield from _finished(ahead, keep=0)
+            if len(ahead) > at_once:
+                yield from _handed_on(ahead, judges)
+        while ahead:
+            yield from _handed_on(ahead, judges)
 
 
-def _finished(
-    ahead: deque[tuple[Slot, Path, Future[Judgement | None]]], keep: int
-) -> Generator[tuple[Slot, Judgement | None]]:
-    while len(ahead) > keep:
+def _handed_on(
+    ahead: deque[tuple[Slot, Path, Future[Judgement | None]]], judges: "_Judges"
+) -> Generator[list[tuple[Slot, Judgement | None]]]:
+    """The next, with those after it that are judged by now; then their folders are removed."""
+    slot, place, future = ahead.popleft()
+    ready, places = [(slot, future.result())], [place]
+    while ready[0][1] is not None and ahead and _is_judged(ahead[0][2]):
         slot, place, future = ahead.popleft()
-        yield slot, future.result()
-        shutil.rmtree(place)
+        ready.append((slot, future.result()))
+        places.append(place)
+    yield ready
+    for place in places:
+        judges.remove(place)
+
+
+def _is_judged(future: Future[Judgement | None]) -> bool:
+    return future.done() and future.exception() is None and future.result() is not None
 
 
 class _Free:
@@ -155,6 +169,10 @@ class _Judges:
     def start(self, slot: Slot, folder: Path) -> Future[Judgement | None]:
         """Judge a delivery when it is its turn."""
         return self._pool.submit(self._judged, slot, folder)
+
+    def remove(self, folder: Path) -> None:
+        """Remove a folder, and let nobody wait for the disk meanwhile."""
+        self._pool.submit(shutil.rmtree, folder)
 
     def _judged(self, slot: Slot, folder: Path) -> Judgement | None:
         folder.mkdir()

@@ -3,7 +3,7 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,13 +24,13 @@ from powerstage.consumer.discover import Discovered, discover
 from powerstage.consumer.findings import find_values, value_checks
 from powerstage.consumer.judge import Inventory, Judge, Judgement
 from powerstage.consumer.lake import Lake
-from powerstage.consumer.ledger import Entry
-from powerstage.consumer.receipts import receipt_of, rules_of, send
+from powerstage.consumer.ledger import Entry, NewEntry
+from powerstage.consumer.outbox import Outbox
+from powerstage.consumer.receipts import receipt_of, rules_of
 from powerstage.contract import (
     CommitKey,
     Contract,
     ContractKey,
-    DataFile,
     Slot,
     loads,
 )
@@ -38,7 +38,6 @@ from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import check_name, data_folder
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
-    ConflictError,
     ContractError,
     RecordError,
     UsageError,
@@ -101,6 +100,7 @@ def consume(
     fetchers: int = 1,
     send_receipts: bool = True,
     failing_rows: FailingRows | None = None,
+    on_discovered: Callable[[int], None] = lambda _: None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Consumed:
     """Judge what a feed holds and the lake's ledger does not.
@@ -118,10 +118,12 @@ def consume(
         only: judge no other deliveries than these (and the inventory that they refer to).
         found: what stands in the feed, or the part of it that is to be looked at; None to list it.
         rejudge: judge again all that was refused.
-        stop: asked after each delivery whether to leave the rest to the next run.
-        fetchers: how many deliveries are fetched at once; as many as are judged, at least.
+        stop: asked whenever verdicts were recorded whether to leave the rest to the next run.
+        fetchers: how many deliveries are fetched at once, as many as are judged at least; and how
+            many receipts are sent at once.
         send_receipts: False leaves them in the ledger.
         failing_rows: where to keep the rows that fail; None for nowhere.
+        on_discovered: called once, with how many deliveries are to be judged at most.
         on_judgement: called after each verdict is recorded.
 
     Raises:
@@ -135,7 +137,11 @@ def consume(
         raise UsageError(error.message, fix=f"--as: {error.fix}") from error
     is_whole = found is None and only is None
     found = found or discover(store)
-    with lake.at_work() as incoming, Checker(failing_rows) as checker:
+    with (
+        lake.at_work() as incoming,
+        Checker(failing_rows) as checker,
+        Outbox(store, lake.ledger, fetchers) as outbox,
+    ):
         _claim(lake, store, name)
         agreed = _agree(store, lake, contract)
         run = _Run(
@@ -148,6 +154,7 @@ def consume(
             incoming=incoming,
             failing_rows=failing_rows,
             fetchers=fetchers,
+            outbox=outbox if send_receipts else None,
         )
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
@@ -155,18 +162,20 @@ def consume(
         before = [entry for entry in before if entry.slot not in again]
         known = {entry.slot for entry in before}
         if send_receipts:
-            run.send_receipts()
+            outbox.send(lake.ledger.unsent_receipts())
+            outbox.empty()
         judgements = []
         wanted = [slot for slot in found.slots if only is None or slot in only]
         new = [slot for slot in wanted if slot not in known]
+        on_discovered(len(new))
         with closing(run.judge(new)) as judged:
-            for judgement in judged:
-                judgements.append(judgement)
-                on_judgement(judgement)
-                if send_receipts:
-                    run.send_receipts()
+            for recorded in judged:
+                for judgement in recorded:
+                    judgements.append(judgement)
+                    on_judgement(judgement)
                 if stop():
                     break
+        outbox.empty()
         if not lake.has_views:
             lake.write_views(checker)
         findings = run.feed_findings(found) if is_whole else None
@@ -224,6 +233,7 @@ class _Run:
     incoming: Path
     failing_rows: FailingRows | None
     fetchers: int
+    outbox: Outbox | None
 
     def __post_init__(self) -> None:
         self._early: list[Judgement] = []
@@ -238,8 +248,8 @@ class _Run:
         self._agreed = self.lake.agreed
         self._one = Judge(self.store, self.contract, self.checker, self._inventory_of, self._agreed)
 
-    def judge(self, slots: Sequence[Slot]) -> Generator[Judgement]:
-        """Judge deliveries and record them; yields each once it is recorded.
+    def judge(self, slots: Sequence[Slot]) -> Generator[Sequence[Judgement]]:
+        """Judge deliveries and record them; yields those that were recorded.
 
         Inventories come first: what pins them waits for their verdicts. What need not be kept any
         more, and is not there, is no part of it.
@@ -248,7 +258,7 @@ class _Run:
         slots = [slot for slot in slots if slot not in self.expired]
         inventories = [slot for slot in slots if slot.dataset == "inventory"]
         for slot in inventories:
-            yield from self._judge(slot)
+            yield self._judge(slot)
         telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
         ahead = judge_ahead(
             telemetry,
@@ -262,11 +272,11 @@ class _Run:
             fetchers=self.fetchers,
         )
         with closing(ahead) as judged:
-            for slot, judgement in judged:
-                if judgement is None:
-                    yield from self._judge(slot)
+            for ready in judged:
+                if known := [judgement for _, judgement in ready if judgement is not None]:
+                    yield self._recorded(known)
                 else:
-                    yield from self._recorded(judgement)
+                    yield self._judge(ready[0][0])
 
     def _is_past(self, slot: Slot) -> bool:
         """Whether a period was kept long enough."""
@@ -292,13 +302,6 @@ class _Run:
             *find_values(self.lake, self.checker, self.contract),
         )
 
-    def send_receipts(self) -> None:
-        """Empty the outbox."""
-        for receipt in self.lake.ledger.unsent_receipts():
-            # Where somebody took all its judgements, there is no room for one: the ledger has it.
-            with suppress(ConflictError):
-                self.lake.ledger.mark_sent(send(self.store, receipt))
-
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
         if slot not in self._inventories and self.store.head(str(CommitKey(slot=slot))) is not None:
@@ -315,38 +318,49 @@ class _Run:
 
     def _judge_one(self, slot: Slot) -> list[Judgement]:
         with tempfile.TemporaryDirectory(dir=self.incoming) as folder:
-            return self._recorded(self._one.judge(slot, Path(folder)))
+            return self._recorded([self._one.judge(slot, Path(folder))])
 
-    def _recorded(self, judgement: Judgement) -> list[Judgement]:
-        """The judgement, once it is recorded; none where the data are gone as they may be."""
-        if judgement.lacks_data and self._is_past(judgement.slot):
-            self.expired.add(judgement.slot)
-            return []
-        self._record(judgement)
-        return [judgement]
+    def _recorded(self, judgements: Sequence[Judgement]) -> list[Judgement]:
+        """The judgements, once they are recorded, without those whose data are gone as they may."""
+        kept = []
+        for judgement in judgements:
+            if judgement.lacks_data and self._is_past(judgement.slot):
+                self.expired.add(judgement.slot)
+            else:
+                kept.append(judgement)
+        if kept:
+            self._record(kept)
+        return kept
 
-    def _record(self, judgement: Judgement) -> None:
-        files: list[DataFile] = []
-        if judgement.verdict == "accepted":
-            for file, path in judgement.files:
-                self.lake.keep(file.sha256, path)
-                files.append(file)
-        self.lake.ledger.record(
-            Entry(
+    def _record(self, judgements: Sequence[Judgement]) -> None:
+        """Expose what was accepted: the data first, then all entries of the ledger at once."""
+        for judgement in judgements:
+            if judgement.verdict == "accepted":
+                for file, path in judgement.files:
+                    self.lake.keep(file.sha256, path)
+        entries = [self._entry(judgement) for judgement in judgements]
+        receipts = self.lake.ledger.record(entries, rules=rules_of(self.contract))
+        if self.outbox:
+            self.outbox.send(receipts)
+        for judgement in judgements:
+            self._judged.add(judgement.slot)
+            if judgement.slot.dataset == "inventory":
+                self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
+
+    def _entry(self, judgement: Judgement) -> NewEntry:
+        is_accepted = judgement.verdict == "accepted"
+        return NewEntry(
+            entry=Entry(
                 slot=judgement.slot,
                 identity=judgement.identity,
                 verdict=judgement.verdict,
                 rows=judgement.report.rows,
             ),
-            files,
-            receipt_of(
+            files=[file for file, _ in judgement.files] if is_accepted else [],
+            receipt=receipt_of(
                 judgement, consumer=self.name, contract=self.contract, judged_at=self.clock()
             ),
-            rules=rules_of(self.contract),
         )
-        self._judged.add(judgement.slot)
-        if judgement.slot.dataset == "inventory":
-            self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
 
 
 def _agree(store: Store, lake: Lake, contract: Contract | None) -> Contract:

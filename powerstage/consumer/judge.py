@@ -4,6 +4,7 @@
 contract. A store that does not answer is no verdict: its error goes through.
 """
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,10 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict on one delivery, and why; ``files`` are the fetched bytes, by digest."""
+    """The verdict on one delivery, and why; ``files`` are the fetched bytes, by digest.
+
+    Those of an accepted delivery are on disk: they were waited for beside each other.
+    """
 
     slot: Slot
     identity: str
@@ -178,12 +182,12 @@ class Judge:
             report = merge(report, fetched)
         if report.ok:
             report = merge(report, self._contents(commit, files, inventory))
+        verdict = _verdict(report)
+        if verdict == "accepted":
+            for _, path in files:
+                _sync(path)
         return Judgement(
-            slot=slot,
-            identity=commit.identity,
-            verdict=_verdict(report),
-            report=report,
-            files=files,
+            slot=slot, identity=commit.identity, verdict=verdict, report=report, files=files
         )
 
     def _agreed(self, commit: Commit) -> CheckResult:
@@ -271,6 +275,11 @@ class Judge:
             rows_max=FILE_ROWS_MAX,
         )
         return add_hints(report, self._contract, window)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as fetched:
+        os.fsync(fetched.fileno())
 
 
 def _inventory_keys(commit: Commit, inventory: Inventory | None) -> list[str]:

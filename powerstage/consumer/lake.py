@@ -119,9 +119,7 @@ class Lake:
         return self.folder / "data" / f"{sha256}.parquet"
 
     def keep(self, sha256: str, path: Path) -> None:
-        """Move a fetched file to its place; its bytes are on disk when this returns."""
-        with path.open("rb") as fetched:
-            os.fsync(fetched.fileno())
+        """Move an accepted file, whose bytes are on disk, to its place."""
         path.replace(self.data_path(sha256))
 
     @contextmanager

@@ -5,7 +5,7 @@ in the same transaction, and sent afterwards, as often as it takes.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS file (
     rows INTEGER NOT NULL,
     PRIMARY KEY (dataset, period, revision, sha256)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS unsent ON judgement (dataset, period, revision)
+WHERE receipt_is_sent = 0;
 CREATE VIEW IF NOT EXISTS exposed AS
 SELECT dataset, period, max(revision) AS revision
 FROM judgement WHERE verdict = 'accepted' GROUP BY dataset, period;
@@ -56,6 +58,15 @@ class Entry:
     identity: str
     verdict: Verdict
     rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """What is written of a judgement: its entry, the files if it was accepted, and its receipt."""
+
+    entry: Entry
+    files: Sequence[DataFile]
+    receipt: Receipt
 
 
 class Ledger:
@@ -97,35 +108,39 @@ class Ledger:
         with self._transaction():
             self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
-    def record(
-        self, entry: Entry, files: Sequence[DataFile], receipt: Receipt, *, rules: str
-    ) -> None:
-        """Write a judgement, its files and its receipt, all or nothing.
+    def record(self, entries: Iterable[NewEntry], *, rules: str) -> list[Receipt]:
+        """Write judgements, their files and receipts, all or nothing; the receipts to be sent.
 
-        It replaces one by other rules that did not accept the delivery, with a receipt under the
+        One replaces one by other rules that did not accept the delivery, with a receipt under the
         next judgement, unless it says the same. What was accepted stays so.
         """
-        key = _key(entry.slot)
         with self._transaction():
-            before = self._all(f"SELECT receipt, receipt_is_sent FROM judgement {_SLOT}", key)
-            is_sent = False
-            for body, was_sent in before:
-                known = Receipt.from_json(body)
-                if known.verdict == "accepted":
-                    return
-                is_same = (known.says_the_same_as(receipt), known.checks) == (True, receipt.checks)
-                is_sent = is_same and bool(was_sent)
-                judgement = known.judgement + (0 if is_same or not was_sent else 1)
-                receipt = known if is_same else replace(receipt, judgement=judgement)
-            row = (entry.identity, entry.verdict, entry.rows, rules, receipt.to_json(), is_sent)
-            self._database.execute(
-                "INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row)
+            # One wait for the disk, however many there are.
+            receipts = [self._record(entry, rules) for entry in entries]
+        return [receipt for receipt in receipts if receipt is not None]
+
+    def _record(self, new: NewEntry, rules: str) -> Receipt | None:
+        entry, receipt, is_sent = new.entry, new.receipt, False
+        key = _key(entry.slot)
+        before = self._all(f"SELECT receipt, receipt_is_sent FROM judgement {_SLOT}", key)
+        for body, was_sent in before:
+            known = Receipt.from_json(body)
+            if known.verdict == "accepted":
+                return None
+            is_same = (known.says_the_same_as(receipt), known.checks) == (True, receipt.checks)
+            is_sent = is_same and bool(was_sent)
+            judgement = known.judgement + (0 if is_same or not was_sent else 1)
+            receipt = known if is_same else replace(receipt, judgement=judgement)
+        row = (entry.identity, entry.verdict, entry.rows, rules, receipt.to_json(), is_sent)
+        self._database.execute(
+            "INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row)
+        )
+        if entry.verdict == "accepted":
+            self._database.executemany(
+                "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)",
+                [(*key, file.sha256, file.bytes, file.rows) for file in new.files],
             )
-            if entry.verdict == "accepted":
-                self._database.executemany(
-                    "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)",
-                    [(*key, file.sha256, file.bytes, file.rows) for file in files],
-                )
+        return None if is_sent else receipt
 
     def entries(self) -> list[Entry]:
         """Every judged delivery, in the order of slots."""
@@ -191,12 +206,12 @@ class Ledger:
         )
         return [Receipt.from_json(body) for (body,) in rows]
 
-    def mark_sent(self, receipt: Receipt) -> None:
-        """Note that a receipt stands in the feed, under the judgement that it now has."""
+    def mark_sent(self, receipts: Iterable[Receipt]) -> None:
+        """Note that receipts stand in the feed, each under the judgement that it now has."""
         with self._transaction():
-            self._database.execute(
+            self._database.executemany(
                 f"UPDATE judgement SET receipt_is_sent = 1, receipt = ? {_SLOT}",
-                (receipt.to_json(), *_key(receipt.slot)),
+                [(receipt.to_json(), *_key(receipt.slot)) for receipt in receipts],
             )
 
     @contextmanager

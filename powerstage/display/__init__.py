@@ -4,6 +4,7 @@ It reads results and nothing else; ``display.terminal`` and ``display.document``
 """
 
 from powerstage.display.document import document
+from powerstage.display.progress import Progress
 from powerstage.display.terminal import Terminal
 
-__all__ = ["Terminal", "document"]
+__all__ = ["Progress", "Terminal", "document"]

@@ -57,7 +57,7 @@ class FaultyStore:
         """What stands there, spoilt or not."""
         return self._store.head(key)
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object, or what is planned to become of it."""
         named = _parsed(key)
         period = self._sent.get(named.sha256) if isinstance(named, DataKey) else None
@@ -65,7 +65,7 @@ class FaultyStore:
         if period is not None and isinstance(effect, Wire):
             self._spoil(period, effect, key, _content(body))
             return
-        self._store.put(key, body)
+        self._store.put(key, body, sha256=sha256)
         if period is not None and isinstance(effect, Restate):
             self._put_restated(period, effect, _content(body))
 

@@ -179,7 +179,7 @@ class Feed:
             ConflictError: another producer was faster with other content.
         """
         commit = self._commit(offer, pin, before)
-        self._store.put(offer.file.key, offer.path)
+        self._store.put(offer.file.key, offer.path, sha256=offer.file.sha256)
         standing = create_commit(self._store, commit)
         if standing.identity != commit.identity and not self._is_own(standing, offer, pin):
             self._conflicts.append(_difference(standing, offer))
@@ -218,7 +218,7 @@ class Feed:
             with suppress(StoreRefusedError):
                 self._sizes = {info.key: info.size_bytes for info in self._store.list(DATA)}
         if self._sizes.get(file.key) != file.bytes:
-            self._store.put(file.key, offer.path)
+            self._store.put(file.key, offer.path, sha256=file.sha256)
 
     def _refuse_unless_revised(self, standing: Commit, offer: Offer) -> None:
         if not self._revise:

@@ -30,10 +30,10 @@ class CountingStore:
         self._count("GET")
         return self._store.get(key)
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object, in place of any that stands there."""
         self._count("PUT", len(body) if isinstance(body, bytes) else body.stat().st_size)
-        self._store.put(key, body)
+        self._store.put(key, body, sha256=sha256)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Write an object where none stands."""

@@ -45,8 +45,9 @@ class FolderStore:
                 raise ObjectNotFoundError(f"there is no {key} in {self.url}") from None
         return self._chunks(file, key)
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object, in place of any that stands there."""
+        del sha256
         path = self._path(key)
         with self._translated(key), self._draft(path, body) as draft:
             draft.replace(path)

@@ -101,6 +101,8 @@ def _client(url: str, endpoint_url: str | None) -> "S3Client":
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     config = Config(
+        # A checksum goes with every body, and is signed: to sign the body would hash it twice.
+        s3={"payload_signing_enabled": False},
         retries={"mode": "standard", "total_max_attempts": 3},
         connect_timeout=5,
         read_timeout=60,
@@ -114,7 +116,9 @@ def _client(url: str, endpoint_url: str | None) -> "S3Client":
         host = urlsplit(client.meta.endpoint_url).hostname or ""
         if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             # Other servers know no bucket.host names.
-            config = config.merge(Config(s3={"addressing_style": "path"}))
+            config = config.merge(
+                Config(s3={"payload_signing_enabled": False, "addressing_style": "path"})
+            )
             client = session.client(
                 "s3", endpoint_url=endpoint_url, region_name=region, config=config
             )

@@ -33,8 +33,12 @@ class Get(Protocol):
 class Put(Protocol):
     """Write a whole object, in place of any that stands there."""
 
-    def put(self, key: str, body: bytes | Path) -> None:
-        """Write the bytes, or those of the file; a reader sees all of them or none."""
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
+        """Write the bytes, or those of the file; a reader sees all of them or none.
+
+        ``sha256`` is their digest in hex where it is known: a server that looks at digests
+        refuses other bytes, and nobody has to hash them again.
+        """
         ...
 
 

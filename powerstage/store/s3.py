@@ -1,10 +1,11 @@
 """A store in an S3 bucket, by boto3: one request an object, whole objects only."""
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -70,6 +71,11 @@ _FIXES: Final = {
     "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID, AWS_PROFILE and AWS_ENDPOINT_URL",
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY and AWS_PROFILE",
 }
+
+
+class _Checksum(TypedDict, total=False):
+    ChecksumSHA256: str
+    ChecksumAlgorithm: Literal["SHA256"]
 
 
 class S3Store:
@@ -143,13 +149,13 @@ class S3Store:
             raise self._not_found(key) from None
         return self._chunks(found["Body"].iter_chunks(CHUNK_BYTES), key)
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object, in place of any that stands there."""
         full = self._prefix + check_key(key)
         with self.translated(key):
             with BytesIO(body) if isinstance(body, bytes) else body.open("rb") as file:
                 done = self._client.put_object(
-                    Bucket=self._bucket, Key=full, Body=file, ChecksumAlgorithm="SHA256"
+                    Bucket=self._bucket, Key=full, Body=file, **_checksum(sha256)
                 )
             _require(done, "ETag")
 
@@ -328,6 +334,13 @@ def _require(answer: Mapping[str, object], field: str) -> None:
     """``KeyError`` without a field that S3 never leaves out: a web server may say 200 to all."""
     if field not in answer:
         raise KeyError(field)
+
+
+def _checksum(sha256: str) -> "_Checksum":
+    """What S3 is to hold a body to: the digest that is known, or one that boto3 works out."""
+    if sha256:
+        return {"ChecksumSHA256": b64encode(bytes.fromhex(sha256)).decode()}
+    return {"ChecksumAlgorithm": "SHA256"}
 
 
 def _code(error: ClientError) -> str:

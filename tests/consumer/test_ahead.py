@@ -52,7 +52,7 @@ def test_they_are_recorded_in_order(hourly_feed: Feed) -> None:
 
 
 def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(hourly_feed: Feed) -> None:
-    """Ctrl-C while others are at work: nothing waits for them, nothing of them is recorded."""
+    """Ctrl-C while others are at work: nothing waits for them; what stands in the ledger stays."""
     seen: list[Judgement] = []
 
     def interrupt(judgement: Judgement) -> None:
@@ -63,7 +63,8 @@ def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(hourly_f
     with Lake(hourly_feed.folder / "lake", make=True) as lake:
         with pytest.raises(KeyboardInterrupt):
             consume(hourly_feed.store, lake, clock=clock, on_judgement=interrupt)
-        assert len(lake.ledger.entries()) == 5
+        recorded = len(lake.ledger.entries())
+    assert 5 <= recorded < 25
     consumed = hourly_feed.consume()
-    assert (consumed.known, len(consumed.judgements)) == (5, 20)
+    assert (consumed.known, len(consumed.judgements)) == (recorded, 25 - recorded)
     assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}

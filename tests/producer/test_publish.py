@@ -41,10 +41,10 @@ class Watched(MemoryStore):
         super().__init__()
         self.written: list[str] = []
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Note it."""
         self.written.append(key)
-        super().put(key, body)
+        super().put(key, body, sha256=sha256)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Note it."""
@@ -76,11 +76,11 @@ class Failing(MemoryStore):
         self.down = self.stays and self.writes == self.at
         return self.writes == self.at
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write, or fail."""
         fails = self.fails()
         if not fails or self.done:
-            super().put(key, body)
+            super().put(key, body, sha256=sha256)
         if fails:
             raise StoreUnavailableError("no answer")
 
@@ -371,10 +371,10 @@ class Rival(MemoryStore):
         super().__init__()
         self.key, self.body = key, body
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """The other is faster."""
         super().put_if_absent(self.key, self.body)
-        super().put(key, body)
+        super().put(key, body, sha256=sha256)
 
 
 def test_a_faster_producer_with_other_content_is_a_conflict(

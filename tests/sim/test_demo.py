@@ -111,9 +111,9 @@ class Healing(MemoryStore):
         super().__init__()
         self._whole = whole
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write the bytes that the key names."""
-        super().put(key, self._whole.get(key, body))
+        super().put(key, self._whole.get(key, body), sha256=sha256)
 
 
 class Rewritten(MemoryStore):
@@ -135,13 +135,13 @@ class Spoiling(MemoryStore):
         super().__init__()
         self._flip, self._lose = flip, lose
 
-    def put(self, key: str, body: bytes | Path) -> None:
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object: its last bit flipped, or not at all."""
         content = bytearray(body if isinstance(body, bytes) else body.read_bytes())
         if key == self._flip:
             content[-1] ^= 1
         if key != self._lose:
-            super().put(key, bytes(content))
+            super().put(key, bytes(content), sha256=sha256)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Say that a record was written, and lose it."""

@@ -1,5 +1,7 @@
 """What S3 and its settings can do wrong, in words that a person can act on."""
 
+import base64
+import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from powerstage.errors import (
     ObjectNotFoundError,
@@ -34,6 +36,19 @@ def stubbed() -> Iterator[tuple[S3Store, Stubber]]:
     )
     with Stubber(client) as stubber:
         yield S3Store(client, "bucket", "feed"), stubber
+
+
+def test_a_digest_that_is_known_is_what_s3_holds_the_body_to(
+    stubbed: tuple[S3Store, Stubber],
+) -> None:
+    """It goes with the body as its checksum."""
+    store, stubber = stubbed
+    sha256 = hashlib.sha256(b"other").digest()
+    said = {"ChecksumSHA256": base64.b64encode(sha256).decode()}
+    wanted = {"Bucket": "bucket", "Key": "feed/a", "Body": ANY} | said
+    stubber.add_response("put_object", {"ETag": "e"}, wanted)
+    store.put("a", b"these", sha256=sha256.hex())
+    stubber.assert_no_pending_responses()
 
 
 def test_a_dead_endpoint_is_named_with_a_fix() -> None:

@@ -4,7 +4,7 @@ Each is a way in which others have got it wrong, or in which it would be easy to
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -93,7 +93,7 @@ def commit_before_data(patch: Patch) -> None:
             get = staticmethod(store.get)
 
             @staticmethod
-            def put(key: str, body: Path) -> None:
+            def put(key: str, body: Path, **_: str) -> None:
                 late.append((key, body.read_bytes()))
 
         self._store = DataLast()  # type: ignore[assignment]
@@ -185,40 +185,26 @@ def last_judged_shown(patch: Patch) -> None:
 
 def no_outbox(patch: Patch) -> None:
     """Receipts are sent by the run that judged, or never."""
-    record = Ledger.record
-
-    def remember(self: Ledger, entry: Any, files: Any, receipt: Receipt, **keywords: Any) -> None:
-        record(self, entry, files, receipt, **keywords)
-        self.recorded = [*getattr(self, "recorded", []), receipt]  # type: ignore[attr-defined]
-
-    def unsent(self: Ledger) -> list[Receipt]:
-        receipts: list[Receipt] = getattr(self, "recorded", [])
-        self.recorded = []  # type: ignore[attr-defined]
-        return receipts
-
-    patch.setattr(Ledger, "record", remember)
-    patch.setattr(Ledger, "unsent_receipts", unsent)
+    patch.setattr(Ledger, "unsent_receipts", lambda _: [])
 
 
 def receipt_before_record(patch: Patch) -> None:
     """A receipt counts as sent before it is."""
-    mark_sent = Ledger.mark_sent
-    unsent = Ledger.unsent_receipts
+    record = Ledger.record
 
-    def mark_first(self: Ledger) -> list[Receipt]:
-        receipts = unsent(self)
-        for receipt in receipts:
-            mark_sent(self, receipt)
+    def record_as_sent(self: Ledger, entries: Any, **keywords: Any) -> list[Receipt]:
+        receipts = record(self, entries, **keywords)
+        self.mark_sent(receipts)
         return receipts
 
-    patch.setattr(Ledger, "unsent_receipts", mark_first)
+    patch.setattr(Ledger, "record", record_as_sent)
 
 
 def record_before_files(patch: Patch) -> None:
     """A verdict stands in the ledger before its files stand in the lake."""
     record = _Run._record
 
-    def record_first(self: _Run, judgement: Judgement) -> None:
+    def record_first(self: _Run, judgements: Sequence[Judgement]) -> None:
         lake, late = self.lake, []
 
         class Late:
@@ -233,7 +219,7 @@ def record_before_files(patch: Patch) -> None:
 
         self.lake = Late()  # type: ignore[assignment]
         try:
-            record(self, judgement)
+            record(self, judgements)
         finally:
             self.lake = lake
         for arguments in late:

@@ -1,0 +1,267 @@
+"""How fast deliveries are moved, beside the same client that moves the same bytes bare.
+
+``publish`` hashes each file, puts it, and commits; ``consume`` gets commit and file, hashes, keeps
+and records, and leaves a receipt; judging is left out. ``put`` and ``get`` are what boto3 alone
+takes for the files, with as many threads. Random bytes stand in for Parquet. Each run has its
+process; only the moving itself is timed.
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from unittest.mock import patch
+
+from powerstage.checks import Checker, Report
+from powerstage.consumer import Lake, consume
+from powerstage.consumer.consume import FETCHERS
+from powerstage.consumer.discover import discover
+from powerstage.consumer.judge import Judge
+from powerstage.contract import Contract, default, period_text
+from powerstage.contract.layout import DATA
+from powerstage.producer import publish
+from powerstage.producer.publish import SENDERS
+from powerstage.sim import EmbeddedS3, blind_to_aws
+from powerstage.store import open_store
+from powerstage.store.s3 import CHUNK_BYTES, S3Store
+from tests.benchmarks.measure import measure
+from tests.servers import SERVERS
+
+FILES = 500
+FILE_BYTES = 1_000_000
+ROUNDS = 3
+CACHE = Path(".cache", "environments").absolute()
+RATIO_GOAL = 1.3
+PEAK_GOAL_BYTES = 300_000_000
+# Ours beside what it is measured by.
+PAIRS = {"publish": "put", "consume": "get"}
+_BUCKET = "bench"
+T = TypeVar("T")
+_START = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What moving took in one process: seconds, and the most memory that it held."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFiles:
+    """Files that lie ready, one a period, as a ``Source``."""
+
+    folder: Path
+    contract: Contract
+
+    def periods(self) -> Sequence[datetime]:
+        """One hour for each file."""
+        return [_START + timedelta(hours=n) for n in range(len(list(self.folder.iterdir())))]
+
+    def snapshots(self) -> Sequence[datetime]:
+        """One inventory for all."""
+        return [_START]
+
+    def write_inventory(self, period: datetime, path: Path) -> int:
+        """Some bytes."""
+        path.write_bytes(period_text(period).encode())
+        return 1
+
+    def write_telemetry(self, period: datetime, path: Path) -> int:
+        """The file of the period, by a link."""
+        path.hardlink_to(self.folder / period_text(period))
+        return 1
+
+
+def table(*, smoke: bool) -> Iterator[str]:
+    """The lines of the report; what missed its goal ends the program with exit code 1."""
+    files, rounds = (5, 1) if smoke else (FILES, ROUNDS)
+    servers = ["moto"] if smoke else ["moto", "LocalStack", "SeaweedFS"]
+    yield (
+        f"{files} files of {FILE_BYTES / 1e6:.0f} MB; medians of {rounds} rounds, each run a"
+        f" process; {SENDERS} threads.\n"
+    )
+    yield (
+        "| server | ours | wall s | CPU s | peak MB | bare | wall s | CPU s | ours beside it: wall"
+        " | CPU |"
+    )
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    missed = []
+    with tempfile.TemporaryDirectory(prefix="powerstage-transfer-") as name:
+        folder = Path(name)
+        for number in range(files):
+            period = period_text(_START + timedelta(hours=number))
+            (folder / period).write_bytes(os.urandom(FILE_BYTES))
+        for server in servers:
+            runs = _runs(server, folder, rounds)
+            for ours, bare in PAIRS.items():
+                yield _row(server, ours, runs)
+                missed += [f"{server}: {words}" for words in _missed(runs[ours], runs[bare])]
+    if missed and not smoke:
+        sys.exit("missed: " + "; ".join(missed))
+
+
+def _runs(server: str, folder: Path, rounds: int) -> dict[str, list[Moved]]:
+    """What each contestant took in each round, on a server of this name."""
+    runs: dict[str, list[Moved]] = {name: [] for name in CONTESTANTS}
+    with ExitStack() as stack:
+        stack.enter_context(blind_to_aws(_started(server, stack)))
+        store = open_store(f"s3://{_BUCKET}", create_bucket=True)
+        assert isinstance(store, S3Store)
+        for _ in range(rounds):
+            for name in CONTESTANTS:
+                runs[name].append(_run(name, folder))
+            _empty(store)
+    return runs
+
+
+def _started(server: str, stack: ExitStack) -> Mapping[str, str]:
+    """The settings that find a server, which runs as long as the stack stands."""
+    if server == "moto":
+        return stack.enter_context(EmbeddedS3()).environment()
+    return stack.enter_context(SERVERS[server](CACHE))
+
+
+def _empty(store: S3Store) -> None:
+    while page := store.page("", ""):
+        store.client.delete_objects(
+            Bucket=store.bucket, Delete={"Objects": [{"Key": info.key} for info in page]}
+        )
+
+
+def put(files: Path, _: Path) -> Callable[[], None]:
+    """Put each file by one request."""
+    store = _store("bare")
+
+    def put_one(path: Path) -> None:
+        with path.open("rb") as file:
+            store.client.put_object(Bucket=_BUCKET, Key=store.prefix + path.name, Body=file)
+
+    return lambda: _each(put_one, list(files.iterdir()))
+
+
+def get(_: Path, scratch: Path) -> Callable[[], None]:
+    """Get each data object of the feed into a file by one request."""
+    store = _store("feed")
+
+    def get_one(key: str) -> None:
+        found = store.client.get_object(Bucket=_BUCKET, Key=store.prefix + key)
+        with (scratch / Path(key).name).open("wb") as file:
+            file.writelines(found["Body"].iter_chunks(CHUNK_BYTES))
+
+    keys = [info.key for info in store.list(f"{DATA}telemetry/")]
+    return lambda: _each(get_one, keys)
+
+
+def ours_publish(files: Path, _: Path) -> Callable[[], None]:
+    """Publish each file as the telemetry of a period."""
+    store, source = _store("feed"), PreparedFiles(folder=files, contract=default())
+
+    def run() -> None:
+        publish(source, store, clock=lambda: _START, senders=SENDERS)
+
+    return run
+
+
+def ours_consume(_: Path, scratch: Path) -> Callable[[], None]:
+    """Consume the feed; all is accepted, unseen."""
+    store = _store("feed")
+
+    def run() -> None:
+        with (
+            patch.object(Judge, "_contents", lambda *_: Report(results=(), rows=1)),
+            patch.object(Checker, "write_database", lambda _, draft, *__: draft.touch()),
+            Lake(scratch / "lake", make=True) as lake,
+        ):
+            # Given what was found, it looks for no findings about the feed as a whole.
+            found = discover(store)
+            consumed = consume(store, lake, clock=lambda: _START, found=found, fetchers=FETCHERS)
+        assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}
+
+    return run
+
+
+# In the order of a round: what is published is what is consumed, and what is got.
+CONTESTANTS: Mapping[str, Callable[[Path, Path], Callable[[], None]]] = {
+    "put": put,
+    "publish": ours_publish,
+    "get": get,
+    "consume": ours_consume,
+}
+
+
+def _store(prefix: str) -> S3Store:
+    store = open_store(f"s3://{_BUCKET}/{prefix}")
+    assert isinstance(store, S3Store)
+    return store
+
+
+def _each(move: Callable[[T], None], things: Sequence[T]) -> None:
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(move, things))
+
+
+def _run(name: str, files: Path) -> Moved:
+    measured = measure([sys.executable, "-m", "tests.benchmarks.transfer", name, files])
+    if measured.code:
+        raise RuntimeError(f"{name} ended with {measured.code}:\n{measured.output[-2000:]}")
+    told = json.loads(measured.output)
+    return Moved(
+        wall_seconds=told["wall_seconds"],
+        cpu_seconds=told["cpu_seconds"],
+        peak_bytes=measured.peak_bytes,
+    )
+
+
+def _row(server: str, name: str, runs: Mapping[str, Sequence[Moved]]) -> str:
+    ours, bare = runs[name], runs[PAIRS[name]]
+    return (
+        f"| {server} | {name} | {_wall(ours):.2f} | {_cpu(ours):.2f} | {_peak(ours) / 1e6:.0f}"
+        f" | {PAIRS[name]} | {_wall(bare):.2f} | {_cpu(bare):.2f}"
+        f" | {_wall(ours) / _wall(bare):.2f} x | {_cpu(ours) / _cpu(bare):.2f} x |"
+    )
+
+
+def _missed(ours: Sequence[Moved], bare: Sequence[Moved]) -> Iterator[str]:
+    if _wall(ours) > RATIO_GOAL * _wall(bare):
+        yield f"more than {RATIO_GOAL} x the time of the client alone"
+    if _peak(ours) > PEAK_GOAL_BYTES:
+        yield f"more than {PEAK_GOAL_BYTES / 1e6:.0f} MB"
+
+
+def _wall(found: Sequence[Moved]) -> float:
+    return statistics.median(run.wall_seconds for run in found)
+
+
+def _cpu(found: Sequence[Moved]) -> float:
+    return statistics.median(run.cpu_seconds for run in found)
+
+
+def _peak(found: Sequence[Moved]) -> float:
+    return statistics.median(run.peak_bytes for run in found)
+
+
+def main(name: str, files: Path) -> None:
+    """Run one contestant and print what it took as JSON."""
+    with tempfile.TemporaryDirectory(prefix="powerstage-moved-") as scratch:
+        move = CONTESTANTS[name](files, Path(scratch))
+        before, wall = os.times(), time.perf_counter()
+        move()
+        seconds, after = time.perf_counter() - wall, os.times()
+    cpu = after.user + after.system - before.user - before.system
+    print(json.dumps({"wall_seconds": seconds, "cpu_seconds": cpu}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
