@@ -40,9 +40,10 @@ class Outbox:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        # After an error: those that arrived nevertheless.
-        sending = [future for future in self._sending.values() if not future.cancelled()]
-        self._mark(future.result() for future in sending if future.exception() is None)
+        if isinstance(error, Exception):
+            # Those that arrived nevertheless; an interrupt leaves them to the next run.
+            sending = [future for future in self._sending.values() if not future.cancelled()]
+            self._mark(future.result() for future in sending if future.exception() is None)
 
     def send(self, receipts: Iterable[Receipt]) -> None:
         """Send receipts that the ledger holds."""

@@ -74,10 +74,14 @@ def test_receipts_that_arrived_are_noted_though_another_was_lost(lake: Lake) -> 
     first, second, third = lake.ledger.unsent_receipts()[:3]
     key = ReceiptKey(consumer=first.consumer, slot=first.slot, judgement=first.judgement)
     store = Lossy(str(key), others=2)
-    with Outbox(store, lake.ledger, 3) as outbox:
-        outbox.send([first, second, third])
-        with pytest.raises(StoreUnavailableError):
+
+    def send() -> None:
+        with Outbox(store, lake.ledger, 3) as outbox:
+            outbox.send([first, second, third])
             outbox.empty()
+
+    with pytest.raises(StoreUnavailableError):
+        send()
     unsent = {receipt.slot for receipt in lake.ledger.unsent_receipts()}
     assert first.slot in unsent
     assert not unsent & {second.slot, third.slot}

@@ -154,6 +154,6 @@ def in_process() -> Iterator[Wire]:
             patch.setattr(module(f"consumer.{name}"), "loads", lambda text, _: loads(text))
         for name in ("consume", "ahead"):
             patch.setattr(module(f"consumer.{name}"), "Checker", StubChecker)
-        for name in ("consumer.ahead", "producer.ahead", "producer.publish"):
+        for name in ("consumer.ahead", "consumer.outbox", "producer.ahead", "producer.publish"):
             patch.setattr(module(name), "ThreadPoolExecutor", InlineExecutor)
         yield wire
