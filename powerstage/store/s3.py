@@ -338,9 +338,11 @@ def _require(answer: Mapping[str, object], field: str) -> None:
 
 def _checksum(sha256: str) -> "_Checksum":
     """What S3 is to hold a body to: the digest that is known, or one that boto3 works out."""
+    # Not every server keeps a digest whose algorithm is not named, and then none is read back.
+    algorithm: _Checksum = {"ChecksumAlgorithm": "SHA256"}
     if sha256:
-        return {"ChecksumSHA256": b64encode(bytes.fromhex(sha256)).decode()}
-    return {"ChecksumAlgorithm": "SHA256"}
+        return algorithm | {"ChecksumSHA256": b64encode(bytes.fromhex(sha256)).decode()}
+    return algorithm
 
 
 def _code(error: ClientError) -> str:

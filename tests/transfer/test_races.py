@@ -6,7 +6,7 @@ from tests.transfer.history import play
 from tests.transfer.races import SOMETIMES, race
 from tests.transfer.wire import Wire
 
-SEEDS = 80
+SEEDS = 50
 
 
 def test_every_history_comes_to_the_same_rest(wire: Wire, tmp_path: Path) -> None:
