@@ -130,7 +130,8 @@ class _Work:
                         ahead.append(self._standing[period])
                     else:
                         ahead.append(pool.submit(self._send, *next(written)))
-                    while len(ahead) > senders:
+                    # After a conflict nothing is begun but what was on its way already.
+                    while len(ahead) >= senders:
                         yield _result(ahead.popleft())
                 while ahead:
                     yield _result(ahead.popleft())
