@@ -14,7 +14,7 @@ from typing import Final
 
 import powerstage
 from powerstage.checks import Checker
-from powerstage.contract import Commit, CommitKey, parse_key
+from powerstage.contract import Commit, CommitKey, find_key
 from powerstage.contract.layout import COMMITS, RECEIPTS, Key
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import (
@@ -134,13 +134,8 @@ def _objects(store: Store) -> list[Observation]:
 
 
 def _keys(store: Store, prefix: str) -> list[Key]:
-    keys = []
-    for info in store.list(prefix):
-        try:
-            keys.append(parse_key(info.key))
-        except RecordError:
-            continue
-    return keys
+    listed = [find_key(info.key) for info in store.list(prefix)]
+    return [key for key in listed if key is not None]
 
 
 def _first_commit(store: Store, keys: list[Key]) -> Commit | None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-from powerstage.contract import Commit, CommitKey, Contract, DataKey, parse_key
-from powerstage.contract.layout import COMMITS, DATA, Key
+from powerstage.contract import Commit, CommitKey, Contract, DataKey, find_key
+from powerstage.contract.layout import COMMITS, DATA
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
 from powerstage.errors import ConflictError, RecordError, UsageError
 from powerstage.store import Store, VersionedStore, VersionInfo, read
@@ -64,7 +64,7 @@ def find_waste(
     return [
         Waste(why="expired" if info.key in expired else "orphan", object=info)
         for info in old
-        if info.key not in kept and isinstance(_named(info.key), DataKey)
+        if info.key not in kept and isinstance(find_key(info.key), DataKey)
     ]
 
 
@@ -78,7 +78,7 @@ def delete_waste(store: VersionedStore, waste: Sequence[Waste]) -> Iterator[Wast
 def _commits(store: Store) -> list[Commit]:
     listed = [info.key for info in store.list(COMMITS)]
     # What is no commit's key, nobody reads as one.
-    keys = [key for key in listed if isinstance(_named(key), CommitKey)]
+    keys = [key for key in listed if isinstance(find_key(key), CommitKey)]
     with ThreadPoolExecutor(_READERS, thread_name_prefix="powerstage-janitor") as pool:
         return list(pool.map(lambda key: _commit(store, key), keys))
 
@@ -97,10 +97,3 @@ def _commit(store: Store, key: str) -> Commit:
 def _is_past(commit: Commit, contract: Contract, now: datetime) -> bool:
     """Whether a period of telemetry was kept long enough; an inventory always is kept."""
     return commit.slot.dataset == "telemetry" and contract.is_past(commit.slot.period, now)
-
-
-def _named(key: str) -> Key | None:
-    try:
-        return parse_key(key)
-    except RecordError:
-        return None

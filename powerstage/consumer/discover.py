@@ -11,10 +11,10 @@ from urllib.parse import quote, unquote
 
 from powerstage.checks import first_arrivals
 from powerstage.consumer.ledger import Ledger
-from powerstage.contract import CommitKey, Slot, parse_key, period_text
+from powerstage.contract import CommitKey, Slot, find_key, period_text
 from powerstage.contract.layout import COMMITS
 from powerstage.contract.safe_text import shown
-from powerstage.errors import RecordError, no_delivery
+from powerstage.errors import no_delivery
 from powerstage.store import ObjectInfo, Store
 
 # Periods that start later than this before now are looked at each time.
@@ -84,7 +84,11 @@ class Watch:
         self._ledger.set_fact(_SWEEP, quote(swept[-1].key, errors=_NO_TEXT) if swept else "")
         found |= {info.key: info for info in swept}
         for key in hints:
-            if key not in found and _is_commit(key) and (info := self._store.head(key)):
+            if (
+                key not in found
+                and isinstance(find_key(key), CommitKey)
+                and (info := self._store.head(key))
+            ):
                 found[key] = info
         return _discovered(found.values())
 
@@ -92,22 +96,13 @@ class Watch:
 def _discovered(infos: Iterable[ObjectInfo]) -> Discovered:
     written, strays = [], []
     for info in infos:
-        try:
-            key = parse_key(info.key)
-        except RecordError:
+        key = find_key(info.key)
+        if key is None:
             strays.append(shown(info.key, _KEY_MAX))
-            continue
-        if isinstance(key, CommitKey):
+        elif isinstance(key, CommitKey):
             written.append((key.slot, info.modified_at))
     return Discovered(
         slots=tuple(sorted(slot for slot, _ in written)),
         strays=tuple(sorted(strays)),
         arrivals=first_arrivals(written),
     )
-
-
-def _is_commit(key: str) -> bool:
-    try:
-        return isinstance(parse_key(key), CommitKey)
-    except RecordError:
-        return False

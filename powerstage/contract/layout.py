@@ -116,6 +116,14 @@ def parse_key(key: str) -> Key:
     raise RecordError(f"not a key of the layout {LAYOUT}: {key!r}")
 
 
+def find_key(key: str) -> Key | None:
+    """What an object key names; None if it is none of ours."""
+    try:
+        return parse_key(key)
+    except RecordError:
+        return None
+
+
 def data_key(slot: Slot, sha256: str) -> DataKey:
     """The only key under which a data file of this slot may stand."""
     return DataKey(dataset=slot.dataset, date=slot.period.date(), sha256=sha256)

@@ -3,16 +3,15 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from powerstage.contract import Commit, CommitKey, Contract, DataFile, DataKey, Slot, parse_key
+from powerstage.contract import Commit, CommitKey, Contract, DataFile, DataKey, Slot, find_key
 from powerstage.contract.layout import data_key
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
-from powerstage.errors import ConflictError, RecordError
+from powerstage.errors import ConflictError
 from powerstage.faults.changes import changed_readings
 from powerstage.faults.edits import another
 from powerstage.faults.fault import Effect, Nothing, Record, Restate, Wire
@@ -59,7 +58,7 @@ class FaultyStore:
 
     def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object, or what is planned to become of it."""
-        named = _parsed(key)
+        named = find_key(key)
         period = self._sent.get(named.sha256) if isinstance(named, DataKey) else None
         effect = self._effect(period)
         if period is not None and isinstance(effect, Wire):
@@ -71,7 +70,7 @@ class FaultyStore:
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Write a record, or what is planned to stand in its place."""
-        named = _parsed(key)
+        named = find_key(key)
         if not isinstance(named, CommitKey) or named.slot.dataset != "telemetry":
             return self._store.put_if_absent(key, body)
         effect = self._effect(named.slot.period)
@@ -122,7 +121,7 @@ class FaultyStore:
         return planned.effect(period) if planned and period is not None else None
 
     def _is_ours(self, key: str) -> bool:
-        named = _parsed(key)
+        named = find_key(key)
         return (
             isinstance(named, CommitKey)
             and named.slot.revision > 0
@@ -171,9 +170,3 @@ class FaultyStore:
 
 def _content(body: bytes | Path) -> bytes:
     return body if isinstance(body, bytes) else body.read_bytes()
-
-
-def _parsed(key: str) -> object:
-    with suppress(RecordError):
-        return parse_key(key)
-    return None

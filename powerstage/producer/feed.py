@@ -1,8 +1,8 @@
 """A feed as its producer sees it: what stands there, and what is to stand there."""
 
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from powerstage.contract import (
     DataFile,
     InventoryPin,
     Slot,
-    parse_key,
+    find_key,
 )
 from powerstage.contract.commit import FILE_BYTES_MAX, FILE_ROWS_MAX
 from powerstage.contract.layout import COMMITS, DATA, data_key
@@ -247,10 +247,7 @@ def heads_of(store: Store) -> Heads:
     """The highest revision of each period of each dataset."""
     found: Heads = {}
     for info in store.list(COMMITS):
-        try:
-            key = parse_key(info.key)
-        except RecordError:
-            continue
+        key = find_key(info.key)
         # Listed in order: a higher revision replaces a lower one.
         if isinstance(key, CommitKey):
             found[key.slot.dataset, key.slot.period] = key.slot
@@ -275,14 +272,8 @@ def standing_commit(store: Store, slot: Slot) -> Commit:
     Raises:
         ConflictError: it cannot be read, and will never be replaced.
     """
-    try:
+    with _readable(store, slot):
         return Commit.from_json(read(store, str(CommitKey(slot=slot)), RECORD_BYTES_MAX))
-    except RecordError as error:
-        raise ConflictError(
-            f"the commit of {slot} in {store.url} cannot be read",
-            cause=error.message,
-            fix="ask whoever wrote it; commits are never replaced",
-        ) from error
 
 
 def create_commit(store: Store, commit: Commit) -> Commit:
@@ -291,11 +282,18 @@ def create_commit(store: Store, commit: Commit) -> Commit:
     Raises:
         ConflictError: what stands there cannot be read.
     """
-    try:
+    with _readable(store, commit.slot):
         return Commit.from_json(create(store, str(CommitKey(slot=commit.slot)), commit.to_json()))
+
+
+@contextmanager
+def _readable(store: Store, slot: Slot) -> Iterator[None]:
+    """What stands there and cannot be read is in the way for ever."""
+    try:
+        yield
     except RecordError as error:
         raise ConflictError(
-            f"the commit of {commit.slot} in {store.url} cannot be read",
+            f"the commit of {slot} in {store.url} cannot be read",
             cause=error.message,
             fix="ask whoever wrote it; commits are never replaced",
         ) from error

@@ -14,8 +14,8 @@ from powerstage.contract import (
     Receipt,
     ReceiptKey,
     Slot,
+    find_key,
     loads,
-    parse_key,
 )
 from powerstage.contract.calendar import Gap, find_gaps
 from powerstage.contract.layout import COMMITS, RECEIPTS, Key
@@ -100,13 +100,8 @@ def status(store: Store, *, clock: Callable[[], datetime]) -> FeedStatus:
 
 def _keys(store: Store, prefix: str) -> list[tuple[Key, datetime]]:
     """What is listed, and when it was written."""
-    keys: list[tuple[Key, datetime]] = []
-    for info in store.list(prefix):
-        try:
-            keys.append((parse_key(info.key), info.modified_at))
-        except RecordError:
-            continue
-    return keys
+    listed = [(find_key(info.key), info.modified_at) for info in store.list(prefix)]
+    return [(key, moment) for key, moment in listed if key is not None]
 
 
 def _receipt(store: Store, key: ReceiptKey) -> Receipt | None:
