@@ -40,9 +40,9 @@ class FaultyStore:
         """That of the store."""
         return self._store.url
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """What stands there, spoilt or not."""
-        return self._store.get(key)
+        return self._store.get(key, sha256=sha256)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """What stands there, without second revisions: their producer knows nothing of them."""

@@ -25,10 +25,10 @@ class CountingStore:
         """That of the store."""
         return self._store.url
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """The object's bytes in chunks."""
         self._count("GET")
-        return self._store.get(key)
+        return self._store.get(key, sha256=sha256)
 
     def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
         """Write an object, in place of any that stands there."""

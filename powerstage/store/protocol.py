@@ -22,10 +22,13 @@ PAGE: Final = 1_000
 class Get(Protocol):
     """Read a whole object."""
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """The object's bytes in chunks of at most 1 MiB; ``ObjectNotFoundError`` if absent.
 
         Absence and refusal are raised by the call itself, not by the first chunk.
+
+        ``sha256`` is the digest that the caller will hold the bytes to: the store need not look
+        whether they were damaged on the way. Other bytes then need not be those that it holds.
         """
         ...
 

@@ -165,7 +165,7 @@ class Spoilt(MemoryStore):
         super().__init__()
         self._error, self._request = error, request
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """The object's bytes."""
         self._fail(f"get {key.partition('/')[0]}")
         return super().get(key)

@@ -29,13 +29,13 @@ class Meeting(MemoryStore):
         self._first, self._second = first, second
         self._second_is_asked_for = threading.Event()
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """The object, when it is time."""
         if key == self._second:
             self._second_is_asked_for.set()
         if key == self._first and not self._second_is_asked_for.wait(timeout=60):
             raise AssertionError("nobody asks for the second while the first is at work")
-        return super().get(key)
+        return super().get(key, sha256=sha256)
 
 
 def test_two_deliveries_are_at_work_at_once(hourly_feed: Feed) -> None:

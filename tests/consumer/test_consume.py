@@ -326,10 +326,10 @@ def test_no_more_is_read_than_was_promised(feed: Feed) -> None:
     class Endless(MemoryStore):
         chunks = 0
 
-        def get(self, key: str) -> Iterator[bytes]:
+        def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
             """The one object never ends."""
             if key != feed.commit().files[0].key:
-                return super().get(key)
+                return super().get(key, sha256=sha256)
             return self.without_end()
 
         def without_end(self) -> Iterator[bytes]:

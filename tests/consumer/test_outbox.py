@@ -62,11 +62,11 @@ class Lossy(MemoryStore):
         self._others.release()
         return created
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """Nothing of that one either."""
         if key == self._lost:
             raise StoreUnavailableError("no answer")
-        return super().get(key)
+        return super().get(key, sha256=sha256)
 
 
 def test_receipts_that_arrived_are_noted_though_another_was_lost(lake: Lake) -> None:

@@ -92,10 +92,10 @@ class Failing(MemoryStore):
             raise StoreUnavailableError("no answer")
         return created
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """Read, unless it is down."""
         self.answer()
-        return super().get(key)
+        return super().get(key, sha256=sha256)
 
     def head(self, key: str) -> ObjectInfo | None:
         """Look, unless it is down."""

@@ -123,9 +123,9 @@ class Rewritten(MemoryStore):
         super().__init__()
         self._others = others
 
-    def get(self, key: str) -> Iterator[bytes]:
+    def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """The other feed's object, where it has one."""
-        return iter([self._others[key]]) if key in self._others else super().get(key)
+        return iter([self._others[key]]) if key in self._others else super().get(key, sha256=sha256)
 
 
 class Spoiling(MemoryStore):

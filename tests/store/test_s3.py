@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from powerstage.errors import (
@@ -52,6 +54,17 @@ def test_a_digest_that_is_known_is_what_s3_holds_the_body_to(
     stubber.add_response("put_object", {"ETag": "e"}, wanted)
     store.put("a", b"these", sha256=sha256.hex())
     stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(("sha256", "asked"), [("", {"ChecksumMode": "ENABLED"}), ("0" * 64, {})])
+def test_bytes_are_checked_by_boto3_or_by_whoever_has_their_digest(
+    stubbed: tuple[S3Store, Stubber], sha256: str, asked: dict[str, str]
+) -> None:
+    """Once: boto3 hashes what it gets unless the caller will."""
+    store, stubber = stubbed
+    body = {"ETag": "e", "Body": StreamingBody(BytesIO(b"these"), 5)}
+    stubber.add_response("get_object", body, {"Bucket": "bucket", "Key": "feed/a"} | asked)
+    assert b"".join(store.get("a", sha256=sha256)) == b"these"
 
 
 def test_a_digest_that_is_known_is_kept_to_be_read_back(server: EmbeddedS3) -> None:

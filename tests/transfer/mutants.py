@@ -140,13 +140,19 @@ def error_taken_as_absence(patch: Patch) -> None:
     """What cannot be read is not there."""
     get = S3Store.get
 
-    def absent(self: S3Store, key: str) -> Any:
+    def absent(self: S3Store, key: str, **said: str) -> Any:
         try:
-            return iter(list(get(self, key)))
+            return iter(list(get(self, key, **said)))
         except StoreUnavailableError as error:
             raise ObjectNotFoundError(error.message) from error
 
     patch.setattr(S3Store, "get", absent)
+
+
+def damage_believed(patch: Patch) -> None:
+    """Bytes that came thrice otherwise than promised are those of the store."""
+    get = S3Store.get
+    patch.setattr(S3Store, "get", lambda self, key, **_: get(self, key, sha256="0" * 64))
 
 
 def all_revisions_shown(patch: Patch) -> None:
@@ -256,5 +262,6 @@ MUTANTS: Final[dict[str, tuple[Callable[[Patch], None], ...]]] = {
         all_revisions_shown,
         last_judged_shown,
         chain_not_checked,
+        damage_believed,
     ),
 }
