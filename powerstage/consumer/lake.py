@@ -51,6 +51,7 @@ class Lake:
                 f"there is no lake in {folder}", fix=f"powerstage consume FEED --into {folder}"
             )
         self._ledger: Ledger | None = None
+        self._contract: Contract | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
@@ -78,7 +79,12 @@ class Lake:
     def contract(self) -> Contract | None:
         """The pinned contract; None before the first use."""
         path = self.folder / CONTRACT_FILE
-        return loads(read_text(path), str(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        text = read_text(path)
+        if self._contract is None or self._contract.text != text:
+            self._contract = loads(text, str(path))
+        return self._contract
 
     @property
     def agreed(self) -> frozenset[str]:
@@ -97,6 +103,7 @@ class Lake:
             draft.flush()
             os.fsync(draft.fileno())
         Path(draft.name).replace(path)
+        self._contract = contract
 
     def telemetry(self) -> duckdb.DuckDBPyRelation:
         """Accepted readings: of each period the highest accepted revision."""

@@ -68,6 +68,7 @@ class Reader:
     def __init__(self, path: str) -> None:
         self.path = path
         self._problems: list[tuple[int, str]] = []
+        self._constructor = yaml.constructor.SafeConstructor()
 
     def complain(self, line: int, words: str) -> None:
         """Note what is wrong at a line."""
@@ -197,14 +198,11 @@ class Reader:
         return entries
 
     def _scalar(self, node: yaml.Node) -> str | float | bool | None:
-        constructor = yaml.SafeLoader("")
         try:
-            value = constructor.construct_object(node)
+            value = self._constructor.construct_object(node)
         except (yaml.YAMLError, ValueError):
             self.complain(node.start_mark.line + 1, f"cannot read {node.value!r}")
             return None
-        finally:
-            constructor.dispose()
         # What YAML takes for a date is a text to us: 2026-11-01 as a version, say.
         return value if isinstance(value, str | int | float | bool | None) else str(node.value)
 
