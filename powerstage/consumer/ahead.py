@@ -1,6 +1,5 @@
 """Deliveries judged ahead of their record: side by side, each in a worker of its own."""
 
-import shutil
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,7 +44,7 @@ def judge_ahead(
 
     Args:
         slots: of the deliveries, in the order in which they are wanted.
-        folder: where the fetched files go, a folder for each delivery.
+        folder: where the fetched files go.
         store: where the feed is.
         contract: the contract that was agreed.
         checker: one of those that judge; the caller may use it meanwhile.
@@ -66,15 +65,14 @@ def judge_ahead(
         return found
 
     workers = min(processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
-    ahead: deque[tuple[Slot, Path, Future[Judgement | None]]] = deque()
+    ahead: deque[tuple[Slot, Future[Judgement | None]]] = deque()
     checkers = [checker, *(Checker(failing_rows) for _ in range(workers - 1))]
     free = _Free(checkers)
     judge = Judge(store, contract, free, known_inventory, agreed)
     at_once = max(workers, fetchers)
     with _Judges(judge, checkers, free, at_once) as judges:
-        for number, slot in enumerate(slots):
-            place = folder / str(number)
-            ahead.append((slot, place, judges.start(slot, place)))
+        for slot in slots:
+            ahead.append((slot, judges.start(slot, folder)))
             if len(ahead) > at_once:
                 yield from _handed_on(ahead, judges)
         while ahead:
@@ -82,22 +80,26 @@ def judge_ahead(
 
 
 def _handed_on(
-    ahead: deque[tuple[Slot, Path, Future[Judgement | None]]], judges: "_Judges"
+    ahead: deque[tuple[Slot, Future[Judgement | None]]], judges: "_Judges"
 ) -> Generator[list[tuple[Slot, Judgement | None]]]:
-    """The next, with those after it that are judged by now; then their folders are removed."""
-    slot, place, future = ahead.popleft()
-    ready, places = [(slot, future.result())], [place]
-    while ready[0][1] is not None and ahead and _is_judged(ahead[0][2]):
-        slot, place, future = ahead.popleft()
+    """The next, with those after it that are judged by now; then their files are removed."""
+    slot, future = ahead.popleft()
+    ready = [(slot, future.result())]
+    while ready[0][1] is not None and ahead and _is_judged(ahead[0][1]):
+        slot, future = ahead.popleft()
         ready.append((slot, future.result()))
-        places.append(place)
     yield ready
-    for place in places:
-        judges.remove(place)
+    judges.remove([judgement for _, judgement in ready if judgement is not None])
 
 
 def _is_judged(future: Future[Judgement | None]) -> bool:
     return future.done() and future.exception() is None and future.result() is not None
+
+
+def _remove(judgements: Sequence[Judgement]) -> None:
+    for judgement in judgements:
+        for _, path in judgement.files:
+            path.unlink(missing_ok=True)
 
 
 class _Free:
@@ -170,12 +172,11 @@ class _Judges:
         """Judge a delivery when it is its turn."""
         return self._pool.submit(self._judged, slot, folder)
 
-    def remove(self, folder: Path) -> None:
-        """Remove a folder, and let nobody wait for the disk meanwhile."""
-        self._pool.submit(shutil.rmtree, folder)
+    def remove(self, judgements: Sequence[Judgement]) -> None:
+        """Remove the files that stand yet, and let nobody wait for the disk meanwhile."""
+        self._pool.submit(_remove, judgements)
 
     def _judged(self, slot: Slot, folder: Path) -> Judgement | None:
-        folder.mkdir()
         try:
             return self._judge.judge(slot, folder)
         except _UnknownInventoryError:

@@ -230,7 +230,9 @@ class Judge:
     def _fetch(
         self, commit: Commit, folder: Path
     ) -> tuple[tuple[tuple[DataFile, Path], ...], Report]:
-        files = tuple((file, folder / file.sha256) for file in commit.files)
+        # Two deliveries may hold the same bytes.
+        name = str(commit.slot).replace("/", "-")
+        files = tuple((file, folder / f"{name}-{file.sha256}") for file in commit.files)
         fetched = [(file, fetch(self._store, file, path)) for file, path in files]
         absent = [_object(file, {}) for file, found in fetched if found.size_bytes is None]
         present = [(file, found) for file, found in fetched if found.size_bytes is not None]

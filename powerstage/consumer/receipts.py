@@ -56,7 +56,9 @@ def send(store: Store, receipt: Receipt) -> Receipt:
         ours = replace(receipt, judgement=judgement)
         key = ReceiptKey(consumer=receipt.consumer, slot=receipt.slot, judgement=judgement)
         try:
-            theirs = Receipt.from_json(create(store, str(key), ours.to_json()))
+            body = ours.to_json()
+            standing = create(store, str(key), body)
+            theirs = ours if standing == body else Receipt.from_json(standing)
         except RecordError:
             # Something that is no receipt stands there: the next judgement is free.
             continue

@@ -11,7 +11,7 @@ Every part has a fixed width, so that keys sort as what they name does.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final, TypeAlias
 
 from powerstage.contract.model import DatasetName
@@ -145,7 +145,8 @@ def parse_period(text: str) -> datetime:
     """The period that a text of the form ``2026-11-01T0500`` names, else ``RecordError``."""
     try:
         if re.fullmatch(_PERIOD, text, re.ASCII):
-            return datetime.strptime(text, "%Y-%m-%dT%H%M").replace(tzinfo=UTC)
+            at = time(int(text[11:13]), int(text[13:]), tzinfo=UTC)
+            return datetime.combine(date.fromisoformat(text[:10]), at)
     except ValueError:
         pass
     raise RecordError(f"not a period: {text!r}", fix="a period reads like 2026-11-01T0500, in UTC")

@@ -1,6 +1,7 @@
 """JSON that comes from outside: limits first, then every field with its type."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -11,6 +12,10 @@ RECORD_BYTES_MAX: Final = 1024 * 1024
 JSON_DEPTH_MAX: Final = 8
 TEXT_CHARACTERS_MAX: Final = 4_096
 DIGEST_CHARACTERS: Final = 64
+
+# One without an end takes all that is left. Nothing is tried twice, however long it is.
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_UNFIT: Final = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 T = TypeVar("T")
 
@@ -43,14 +48,9 @@ def load(body: bytes, what: str) -> "Fields":
 
 def _limit_depth(text: str) -> None:
     """Refuse deep nesting before the recursive parser meets it."""
-    depth, in_string, escaped = 0, False, False
-    for character in text:
-        if in_string:
-            in_string = escaped or character != '"'
-            escaped = not escaped and character == "\\"
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
+    depth = 0
+    for character in _STRING.sub("", text):
+        if character in "[{":
             depth += 1
             if depth > JSON_DEPTH_MAX:
                 raise RecordError(f"the record is nested deeper than {JSON_DEPTH_MAX}")
@@ -96,7 +96,7 @@ class Fields:
         value = self._values.get(name, default)
         if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX:
             raise self._wrong(name, f"a text of at most {TEXT_CHARACTERS_MAX} characters")
-        if any(character < " " or "\ud800" <= character <= "\udfff" for character in value):
+        if _UNFIT.search(value):
             raise self._wrong(name, "a text of one line in Unicode")
         return value
 

@@ -168,7 +168,7 @@ class Spoilt(MemoryStore):
     def get(self, key: str, *, sha256: str = "") -> Iterator[bytes]:
         """The object's bytes."""
         self._fail(f"get {key.partition('/')[0]}")
-        return super().get(key)
+        return super().get(key, sha256=sha256)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """What is there."""
