@@ -99,6 +99,9 @@ def _client(url: str, endpoint_url: str | None) -> "S3Client":
     import boto3  # noqa: PLC0415 - see above
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.session import get_session  # noqa: PLC0415
+
+    from powerstage.store.times import read_time  # noqa: PLC0415
 
     config = Config(
         # A checksum goes with every body, and is signed: to sign the body would hash it twice.
@@ -110,7 +113,11 @@ def _client(url: str, endpoint_url: str | None) -> "S3Client":
         response_checksum_validation="when_required",
     )
     try:
-        session = boto3.session.Session()
+        core = get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(
+            timestamp_parser=read_time
+        )
+        session = boto3.session.Session(botocore_session=core)
         region = session.region_name or _DEFAULT_REGION
         client = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         host = urlsplit(client.meta.endpoint_url).hostname or ""

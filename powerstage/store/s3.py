@@ -290,8 +290,9 @@ class S3Store:
             ) from error
         except ClientError as error:
             raise self._answered(key, error) from error
-        except (RecursionError, KeyError) as error:
-            # Redirected for ever, or answered without the fields that every S3 sends.
+        except (RuntimeError, KeyError, ValueError) as error:
+            # Redirected for ever, or answered without the fields that every S3 sends, or with
+            # times that are none.
             raise StoreRefusedError(
                 f"what answers at {self.endpoint_url} is no S3",
                 cause=f"{type(error).__name__}: {error}"[:_CAUSE_MAX],

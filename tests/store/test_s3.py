@@ -5,10 +5,12 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -116,14 +118,18 @@ def test_a_missing_bucket_is_named_with_the_command_that_makes_it(
 
 
 class SaysYes(BaseHTTPRequestHandler):
-    """A web server that answers 200 to everything."""
+    """A web server that answers 200 to everything, with one page."""
+
+    page = b""
 
     def do_GET(self) -> None:
         """The page, whatever is asked."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(200)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.page)))
         self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(self.page)
 
     do_HEAD = do_PUT = do_GET  # noqa: N815 - their names there
 
@@ -143,6 +149,40 @@ def web_server() -> Iterator[Store]:
             yield open_store("s3://bucket/feed")
         web.shutdown()
         thread.join()
+
+
+def _listing(time: str) -> bytes:
+    return (
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>feed/a</Key>"
+        f"<Size>1</Size><LastModified>{time}</LastModified></Contents></ListBucketResult>"
+    ).encode()
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01T00:00:00Z", "9" * 20])
+def test_a_listing_with_a_time_that_is_none_is_of_no_s3(web_server: Store, time: str) -> None:
+    """What cannot be a time is named with who sent it."""
+    with (
+        patch.object(SaysYes, "page", _listing(time)),
+        pytest.raises(StoreRefusedError, match="is no S3"),
+    ):
+        list(web_server.list(""))
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-11-02T05:00:00.000Z",
+        "2026-11-02T05:00:00",
+        "2026-11-02T06:00:00+01:00",
+        "Mon, 02 Nov 2026 05:00:00 GMT",
+        "1793595600",
+    ],
+)
+def test_a_time_is_read_in_whatever_form_it_is_sent(web_server: Store, time: str) -> None:
+    """Those of listings and of headers, without a zone as UTC, and what else boto3 reads."""
+    with patch.object(SaysYes, "page", _listing(time)):
+        (found,) = web_server.list("")
+    assert found.modified_at == datetime(2026, 11, 2, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
