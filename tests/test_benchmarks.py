@@ -16,7 +16,7 @@ def test_transfer_is_measured_both_ways() -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    assert [line.split(" | ")[1] for line in done.stdout.splitlines() if "| moto |" in line] == [
+    assert [line.split(" | ")[2] for line in done.stdout.splitlines() if "| moto |" in line] == [
         "publish",
         "consume",
     ]
