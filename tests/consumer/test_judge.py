@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from powerstage.checks import Checker
+from powerstage.consumer.judge import Inventory, Judge
 from powerstage.contract import (
     CommitKey,
     ContractPin,
@@ -192,6 +194,22 @@ def test_damage_that_the_next_read_does_not_show_is_no_finding(feed: Feed) -> No
     feed.store = flaky
     assert feed.findings() == {}
     assert flaky.reads == 3
+
+
+def test_two_deliveries_of_the_same_bytes_have_a_file_each(feed: Feed, tmp_path: Path) -> None:
+    """They are at work at once, and each is moved away or removed in its turn."""
+    feed.edit(feed.commit().files[0].key, lambda body: body[:-1])
+    other = feed.slot_after(1)
+    feed.recommit(slot=other)
+
+    def inventory_of(slot: Slot) -> Inventory:
+        return Inventory(identity=feed.commit(slot).identity, verdict="accepted", files=(tmp_path,))
+
+    with Checker() as checker:
+        judge = Judge(feed.store, feed.source.contract, checker, inventory_of)
+        judged = [judge.judge(slot, tmp_path) for slot in (feed.slot, other)]
+    paths = {path for judgement in judged for _, path in judgement.files}
+    assert [path.is_file() for path in paths] == [True, True]
 
 
 def test_missing_periods_are_found_between_the_first_and_the_last(feed: Feed) -> None:
