@@ -85,24 +85,39 @@ def find_timeliness(
         )
         for gap in find_gaps(arrivals, interval)
     ]
-    known = {
-        period: moment
-        for period, moment in arrivals.items()
-        if is_period(period, interval) and moment >= period + interval
-    }
+    known = _known(contract, arrivals)
     if not known:
         return tuple(missing)
-    began, last = min(known.values()), max(known.values())
-    late = {
-        period: moment - (period + interval + lateness)
-        for period, moment in known.items()
-        if began < period + interval + lateness < moment
-    }
-    found = [*missing, *_late(late, interval)]
+    last = max(known.values())
+    found = [*missing, *_late(late_periods(contract, arrivals), interval)]
     if now - last > interval + lateness:
         silent = (("hours_silent", round((now - last) / timedelta(hours=1), 2)),)
         found.append(FeedFinding(check=FEED_FRESH, start=last, end=now, numbers=silent))
     return tuple(found)
+
+
+def late_periods(
+    contract: Contract, arrivals: Mapping[datetime, datetime]
+) -> dict[datetime, timedelta]:
+    """The periods that came late, and by how much; as ``find_timeliness`` says."""
+    known = _known(contract, arrivals)
+    allowed = contract.delivery_interval + contract.lateness
+    began = min(known.values(), default=None)
+    return {
+        period: moment - (period + allowed)
+        for period, moment in known.items()
+        if began is not None and began < period + allowed < moment
+    }
+
+
+def _known(contract: Contract, arrivals: Mapping[datetime, datetime]) -> dict[datetime, datetime]:
+    """Arrivals that can be such."""
+    interval = contract.delivery_interval
+    return {
+        period: moment
+        for period, moment in arrivals.items()
+        if is_period(period, interval) and moment >= period + interval
+    }
 
 
 def _late(late: Mapping[datetime, timedelta], interval: timedelta) -> list[FeedFinding]:

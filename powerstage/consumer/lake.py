@@ -108,6 +108,10 @@ class Lake:
         """The latest accepted snapshot of the inventory."""
         return self._relation("inventory")
 
+    def rollups(self, contract: Contract) -> Rollups:
+        """Its readings by the hour."""
+        return Rollups(folder=self.folder, ledger=self.ledger, contract=contract)
+
     def inventory_of(self, slot: Slot) -> Inventory | None:
         """What the ledger knows of an inventory delivery."""
         entry = self.ledger.entry(slot)
@@ -161,7 +165,7 @@ class Lake:
         contract = self.contract
         if contract is None:
             return
-        rollups = Rollups(folder=self.folder, ledger=self.ledger, contract=contract)
+        rollups = self.rollups(contract)
         rollups.write_missing(checker)
         hourly, rolled = rollups.hourly()
         draft = self.folder / f".{VIEWS_FILE}.draft"

@@ -66,7 +66,7 @@ _SLOT: Final = "WHERE (dataset, period, revision) = (?, ?, ?)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One judged delivery: the inventory that it pins, and why it is a revision, as its commit says.
+    """One judged delivery, with the inventory that its commit pins and the reason that it gives.
 
     ``judged_at`` informs.
     """

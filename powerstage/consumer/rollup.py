@@ -81,29 +81,35 @@ class Rollups:
         for draft, place in drafts.items():
             draft.replace(place)
 
+    def inventories(self) -> list[Slot]:
+        """The inventories that were accepted, in the order of their slots."""
+        return [
+            entry.slot
+            for entry in self.ledger.entries()
+            if (entry.slot.dataset, entry.verdict) == ("inventory", "accepted")
+        ]
+
     def hourly(self) -> tuple[str, list[Path]]:
         """SQL for all that is exposed, hour by hour, with each device's site; the files it reads.
 
         The site is that which the inventory says that the delivery pins; null where it says none.
         """
-        exposed = [
-            (entry, digests)
-            for slot, digests in self.ledger.exposed("telemetry")
-            if digests and (entry := self.ledger.entry(slot))
-        ]
-        pinned = list(dict.fromkeys(entry.inventory for entry, _ in exposed if entry.inventory))
+        known = self.inventories()
+        pinned = {entry.slot: entry.inventory for entry in self.ledger.entries()}
         rolled = {
-            self.path(digest): entry.inventory for entry, digests in exposed for digest in digests
+            self.path(digest): pinned[slot]
+            for slot, digests in self.ledger.exposed("telemetry")
+            for digest in digests
         }
         if not rolled:
             columns = ROLLUP_COLUMNS | {"site": "VARCHAR"}
             empty = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns.items())
             return f"SELECT {empty} WHERE false", []
         placed = ", ".join(
-            f"({sql_text(str(path))}, {pinned.index(slot) if slot else 'NULL'})"
+            f"({sql_text(str(path))}, {known.index(slot) if slot in known else 'NULL'})"
             for path, slot in rolled.items()
         )
-        listed, inventories = self.listed(pinned)
+        listed, inventories = self.listed(known)
         query = sql_file(
             _PACKAGE,
             "hourly.sql",
