@@ -3,10 +3,11 @@
 It is no part of any verdict, and stands in no receipt: deliveries that come later change it.
 """
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from powerstage.checks.result import Check
 from powerstage.contract import Contract, Slot
@@ -27,6 +28,19 @@ class FeedFinding:
     device: str | None = None
     measure: str | None = None
     numbers: tuple[tuple[str, float], ...] = ()
+
+    def to_json(self) -> str:
+        """All of it, for a place of our own."""
+        times = {"start": self.start.isoformat(), "end": self.end.isoformat()}
+        return json.dumps(asdict(self) | times, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What ``to_json`` wrote."""
+        told = json.loads(text)
+        times = {name: datetime.fromisoformat(told[name]) for name in ("start", "end")}
+        numbers = tuple((name, value) for name, value in told["numbers"])
+        return cls(**told | times | {"check": Check(**told["check"]), "numbers": numbers})
 
 
 def feed_check(id_: str, words: str, expected: str) -> Check:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from powerstage.checks import CheckResult
+from powerstage.checks import CheckResult, FeedFinding
 from powerstage.contract import DataFile, Receipt, Slot, Verdict, parse_period, period_text
 from powerstage.contract.model import DatasetName
 from powerstage.errors import EnvironmentFailedError
@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS finding (
     body TEXT NOT NULL,
     PRIMARY KEY (dataset, period, revision, number)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS value_finding (body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS arrival (period TEXT PRIMARY KEY, arrived_at TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS unsent ON judgement (dataset, period, revision)
 WHERE receipt_is_sent = 0;
@@ -141,6 +142,11 @@ class Ledger:
         with self._transaction():
             # One wait for the disk, however many there are.
             receipts = [self._record(entry, rules) for entry in entries]
+            # Whoever shows the lake sees by this that there is something new.
+            self._database.execute(
+                "INSERT INTO fact VALUES ('records', '1')"
+                " ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT)"
+            )
         return [receipt for receipt in receipts if receipt is not None]
 
     def _record(self, new: NewEntry, rules: str) -> Receipt | None:
@@ -191,6 +197,19 @@ class Ledger:
         for *slot, body in rows:
             found.setdefault(_slot(slot), []).append(CheckResult.from_json(body))
         return found
+
+    def set_value_findings(self, findings: Iterable[FeedFinding]) -> None:
+        """Keep what several periods show of the values, in place of what they showed before."""
+        with self._transaction():
+            self._database.execute("DELETE FROM value_finding")
+            self._database.executemany(
+                "INSERT INTO value_finding VALUES (?)", [(found.to_json(),) for found in findings]
+            )
+
+    def value_findings(self) -> list[FeedFinding]:
+        """What several periods showed of the values, when they were looked at last."""
+        rows = self._all("SELECT body FROM value_finding ORDER BY rowid")
+        return [FeedFinding.from_json(body) for (body,) in rows]
 
     def note_arrivals(self, arrivals: Mapping[datetime, datetime]) -> None:
         """Note when periods of telemetry arrived; the first time counts."""

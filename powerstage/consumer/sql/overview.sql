@@ -79,7 +79,7 @@ FROM (
 CREATE TEMP TABLE worst AS
 FROM device_use
 WHERE readings < expected
-ORDER BY readings / expected, device
+ORDER BY readings / expected, NOT list_contains([$lacking]::VARCHAR[], device), device
 LIMIT $worst;
 CREATE TEMP TABLE hole AS
 SELECT device, start, coalesce(readings, 0) AS readings, expected
@@ -124,7 +124,7 @@ SELECT
     ),
     (SELECT list(use) FROM (FROM device_use WHERE energy > 0 ORDER BY energy DESC, device LIMIT $top) AS use),
     (SELECT list(point) FROM (FROM point ORDER BY ALL) AS point),
-    (SELECT list(worst) FROM (FROM worst ORDER BY readings / expected, device) AS worst),
+    (SELECT list(worst) FROM (FROM worst ORDER BY readings / expected, NOT list_contains([$lacking]::VARCHAR[], device), device) AS worst),
     (SELECT list(hole) FROM (FROM hole ORDER BY device, start) AS hole),
     (
         SELECT list(device) FROM (
