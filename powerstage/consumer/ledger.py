@@ -280,6 +280,16 @@ class Ledger:
             )
 
     @contextmanager
+    def at_a_moment(self) -> Iterator[None]:
+        """Read again and again, and see the same, whatever a consumer writes meanwhile."""
+        with _translated():
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         with _translated():
             self._database.execute("BEGIN IMMEDIATE")

@@ -49,6 +49,11 @@ def look_over(lake: Lake, checker: Checker, *, now: datetime) -> Overview:
         NothingToJudgeError: no telemetry was judged yet.
         WorkerError: the worker could not read what was accepted.
     """
+    with lake.ledger.at_a_moment():
+        return _look_over(lake, checker, now)
+
+
+def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
     contract, ledger = lake.contract, lake.ledger
     entries = ledger.entries()
     findings = ledger.findings()

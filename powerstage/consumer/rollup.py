@@ -4,7 +4,8 @@ Whoever looks at weeks need not look at readings then. The worker writes a Parqu
 accepted file of telemetry; it holds what that file says, whichever inventory is pinned to it.
 """
 
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -68,18 +69,17 @@ class Rollups:
         for first in range(0, len(missing), _AT_ONCE):
             self._write(checker, missing[first : first + _AT_ONCE])
 
-    def _write(self, checker: Checker, digests: Iterable[str]) -> None:
-        queries, files, drafts = {}, [], {}
-        for digest in digests:
-            place, file = self.path(digest), self._data(digest)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft = place.with_suffix(".draft")
-            draft.unlink(missing_ok=True)
-            queries[draft], drafts[draft] = self._query(file), place
-            files.append(file)
-        checker.write_parquet(queries, files)
-        for draft, place in drafts.items():
-            draft.replace(place)
+    def _write(self, checker: Checker, digests: Sequence[str]) -> None:
+        folder = self.path(digests[0]).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another process may be about the same.
+        with tempfile.TemporaryDirectory(dir=folder) as drafts:
+            places = {Path(drafts, digest): self.path(digest) for digest in digests}
+            files = {draft: self._data(draft.name) for draft in places}
+            queries = {draft: self._query(file) for draft, file in files.items()}
+            checker.write_parquet(queries, list(files.values()))
+            for draft, place in places.items():
+                draft.replace(place)
 
     def inventories(self) -> list[Slot]:
         """The inventories that were accepted, in the order of their slots."""

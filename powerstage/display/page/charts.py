@@ -45,9 +45,11 @@ def charts() -> dict[str, dict[str, Any]]:
 
 
 def _base(data: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(data)).add_params(
-        alt.param("site", value=""), alt.param("since", value=0), alt.param("until", value=0)
-    )
+    return alt.Chart(alt.NamedData(data)).add_params(*_params())
+
+
+def _params() -> list[alt.Parameter]:
+    return [alt.param("site", value=""), *(alt.param(n, value=0) for n in ("since", "until"))]
 
 
 def _configured(chart: _Chart, description: str) -> _Chart:
@@ -81,9 +83,9 @@ def _power() -> _Chart:
     tips = _tooltips(
         "site:N=site", "when:N=from (UTC)", "mean_kw:Q=mean power, kW", "received:N=readings"
     )
-    base = _base("buckets").transform_filter(
-        f"(site == '' ? datum.rank < {PANELS_MAX} : datum.site == site) && {_IN_WINDOW}"
-    )
+    # What filters the panels must come before they are told apart.
+    some = f"(site == '' ? datum.rank < {PANELS_MAX} : datum.site == site) && {_IN_WINDOW}"
+    base = alt.Chart()
     gaps = (
         base.transform_filter("datum.is_gap")
         .mark_rect(color=STATES["rejected"][0], opacity=0.25, aria=False, clip=True)
@@ -101,19 +103,21 @@ def _power() -> _Chart:
         tooltip=tips,
     )
     return _configured(
-        alt.layer(gaps, power)
+        alt.layer(gaps, power, data=alt.NamedData("buckets"))
         .properties(width=600, height=54)
         .facet(
             row=alt.Row(
                 "label:N",
-                sort=alt.EncodingSortField("rank", order="ascending"),
+                sort=alt.EncodingSortField("rank", op="min", order="ascending"),
                 header=alt.Header(
                     labelAngle=0, labelAnchor="start", labelOrient="top", labelPadding=2
                 ),
             ),
             spacing=8,
         )
-        .resolve_scale(y="independent"),
+        .resolve_scale(y="independent")
+        .transform_filter(some)
+        .add_params(*_params()),
         "Mean power of each site over time, in kilowatts, with bands where too little was accepted",
     )
 

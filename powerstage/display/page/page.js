@@ -109,6 +109,7 @@
     }
     spec.datasets = { ...spec.datasets, ...sets };
     const result = await vegaEmbed(place, spec, { renderer: "svg", actions: false,
+      logLevel: vega.Error,
       tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
     views[id] = result.view;
   };

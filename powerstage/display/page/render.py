@@ -73,7 +73,7 @@ def render(
     overview: Overview,
     lake: Path,
     *,
-    faults: Sequence[PutIn] = (),
+    put_in: Sequence[PutIn] = (),
     seed: int | None = None,
     live: str = "",
 ) -> str:
@@ -82,7 +82,7 @@ def render(
     Args:
         overview: what it shows.
         lake: the folder, for the commands that it names.
-        faults: of a rehearsal, what was put in.
+        put_in: of a rehearsal, the defects.
         seed: of mock data, if they are such.
         live: what ``state`` beside the page says as long as the page is up to date; empty for a
             page that stays as it is.
@@ -134,7 +134,7 @@ def render(
         looks_total=len(found),
         feed_quoted=shlex.quote(overview.feed),
         feed_findings_max=_FEED_FINDINGS_MAX,
-        faults=faults,
+        put_in=put_in,
         footer=_footer(overview, seed),
         live=live,
         style=(_DISPLAY / "page" / "page.css").read_text("utf-8"),
