@@ -156,6 +156,52 @@ def test_a_quote_that_drifted_is_stopped(copy: Path, path: Path, number: int) ->
     assert f"Checking {path}  (changed)" in done.stdout
 
 
+def test_no_test_of_a_page_is_skipped() -> None:
+    """The gate has a browser before it tests, or ends."""
+    lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    assert "set -euo pipefail" in lines
+    assert lines.index("scripts/browser") < lines.index("scripts/test")
+
+
+def browser_script(folder: Path, *programs: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/browser where no programs are but these, which do nothing but fail."""
+    (folder / "dirname").symlink_to(str(shutil.which("dirname")))
+    for program in programs:
+        (folder / program).write_text("#!/bin/sh\nexit 9\n", "utf-8")
+        (folder / program).chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", ROOT / "scripts" / "browser"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(folder)},
+    )
+
+
+def test_a_browser_that_is_there_is_enough(tmp_path: Path) -> None:
+    """Nothing is installed, and nothing said."""
+    done = browser_script(tmp_path, "chromium", "apt-get")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("programs", "cause", "fix"),
+    [
+        ((), "there is no apt-get to install it", "install Chromium"),
+        (("apt-get", "id"), "only root can install it", "sudo scripts/browser"),
+    ],
+    ids=["no Debian", "not root"],
+)
+def test_without_a_browser_it_says_how_to_get_one(
+    tmp_path: Path, programs: tuple[str, ...], cause: str, fix: str
+) -> None:
+    """Not on Debian, and for nobody but root: an error for people."""
+    done = browser_script(tmp_path, *programs)
+    assert done.returncode == 3
+    told = f"error no chromium was found on PATH, and {cause}\n  fix    {fix}\n"
+    assert done.stderr == told
+
+
 def test_no_folder_of_scripts_is_a_package() -> None:
     """A package called localstack would stand in the way of the real one."""
     folders = ("scripts", "localstack", "tests")

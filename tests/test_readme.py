@@ -5,6 +5,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from powerstage.contract import Commit
@@ -14,9 +15,9 @@ from tests.conftest import ROOT, Run
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The code blocks of one language, in order; of none with ``""``."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [text for name, text in found if name == language]
 
 
@@ -47,6 +48,26 @@ def test_the_python_of_the_readme_works(
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - that is the test
     assert capsys.readouterr().out.startswith(f"{20 * 2 * 24} ")
     assert len(list((tmp_path / "export-feed" / "commits" / "telemetry").iterdir())) == 24
+
+
+def test_the_queries_and_the_chart_of_a_lake_work(
+    powerstage: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/report.md shows: Parquet of one's own, and a chart in a file."""
+    text = (ROOT / "docs/report.md").read_text("utf-8")
+    for command in ("synth feed --devices 4 --days 2", "consume feed --into lake"):
+        assert powerstage(*command.split(), cwd=tmp_path).returncode == 0
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect("lake/lake.duckdb", read_only=True) as lake:
+        for block in blocks("sql", text):
+            lake.execute(block)
+    for block in blocks("python", text):
+        exec(compile(block, "docs/report.md", "exec"), {})  # noqa: S102 - that is the test
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "hourly.parquet",
+        "readings.parquet",
+        "day.html",
+    }
 
 
 REFRESH = "rm -r data/sample-kit && .venv/bin/powerstage kit data/sample-kit --devices 5"

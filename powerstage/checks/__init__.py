@@ -12,6 +12,7 @@ from powerstage.checks.feed import (
     feed_check,
     find_timeliness,
     first_arrivals,
+    late_periods,
 )
 from powerstage.checks.files import FileFormat
 from powerstage.checks.hints import add_hints
@@ -40,6 +41,7 @@ __all__ = [
     "feed_check",
     "find_timeliness",
     "first_arrivals",
+    "late_periods",
     "merge",
     "passes",
 ]

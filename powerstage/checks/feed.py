@@ -3,10 +3,11 @@
 It is no part of any verdict, and stands in no receipt: deliveries that come later change it.
 """
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from powerstage.checks.result import Check
 from powerstage.contract import Contract, Slot
@@ -27,6 +28,19 @@ class FeedFinding:
     device: str | None = None
     measure: str | None = None
     numbers: tuple[tuple[str, float], ...] = ()
+
+    def to_json(self) -> str:
+        """All of it, for a place of our own."""
+        times = {"start": self.start.isoformat(), "end": self.end.isoformat()}
+        return json.dumps(asdict(self) | times, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What ``to_json`` wrote."""
+        told = json.loads(text)
+        times = {name: datetime.fromisoformat(told[name]) for name in ("start", "end")}
+        numbers = tuple((name, value) for name, value in told["numbers"])
+        return cls(**told | times | {"check": Check(**told["check"]), "numbers": numbers})
 
 
 def feed_check(id_: str, words: str, expected: str) -> Check:
@@ -85,24 +99,39 @@ def find_timeliness(
         )
         for gap in find_gaps(arrivals, interval)
     ]
-    known = {
-        period: moment
-        for period, moment in arrivals.items()
-        if is_period(period, interval) and moment >= period + interval
-    }
+    known = _known(contract, arrivals)
     if not known:
         return tuple(missing)
-    began, last = min(known.values()), max(known.values())
-    late = {
-        period: moment - (period + interval + lateness)
-        for period, moment in known.items()
-        if began < period + interval + lateness < moment
-    }
-    found = [*missing, *_late(late, interval)]
+    last = max(known.values())
+    found = [*missing, *_late(late_periods(contract, arrivals), interval)]
     if now - last > interval + lateness:
         silent = (("hours_silent", round((now - last) / timedelta(hours=1), 2)),)
         found.append(FeedFinding(check=FEED_FRESH, start=last, end=now, numbers=silent))
     return tuple(found)
+
+
+def late_periods(
+    contract: Contract, arrivals: Mapping[datetime, datetime]
+) -> dict[datetime, timedelta]:
+    """The periods that came late, and by how much; as ``find_timeliness`` says."""
+    known = _known(contract, arrivals)
+    allowed = contract.delivery_interval + contract.lateness
+    began = min(known.values(), default=None)
+    return {
+        period: moment - (period + allowed)
+        for period, moment in known.items()
+        if began is not None and began < period + allowed < moment
+    }
+
+
+def _known(contract: Contract, arrivals: Mapping[datetime, datetime]) -> dict[datetime, datetime]:
+    """Arrivals that can be such."""
+    interval = contract.delivery_interval
+    return {
+        period: moment
+        for period, moment in arrivals.items()
+        if is_period(period, interval) and moment >= period + interval
+    }
 
 
 def _late(late: Mapping[datetime, timedelta], interval: timedelta) -> list[FeedFinding]:

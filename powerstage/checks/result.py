@@ -1,7 +1,8 @@
 """What a check is, and what comes out of it. Bad data is a result, never an exception."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal, Self, TypeAlias
 
 from powerstage.contract.model import DatasetName, Severity
 
@@ -66,6 +67,25 @@ class CheckResult:
     found: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     script: str = ""
+
+    def to_json(self) -> str:
+        """All of it but the script, for a place of our own."""
+        return json.dumps(asdict(self) | {"script": ""}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What ``to_json`` wrote."""
+        told = json.loads(text)
+        samples = tuple(
+            Sample(
+                file=sample["file"],
+                row=sample["row"],
+                values=tuple((name, value) for name, value in sample["values"]),
+            )
+            for sample in told["samples"]
+        )
+        lists = {name: tuple(told[name]) for name in ("found", "hints")}
+        return cls(**told | lists | {"check": Check(**told["check"]), "samples": samples})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

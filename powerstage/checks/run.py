@@ -3,7 +3,7 @@
 import math
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -161,6 +161,16 @@ class Checker:
         """
         wal = f"{database}.wal"
         self._write(database, statements, [*map(str, files), str(database), wal], str(database))
+
+    def write_parquet(self, queries: Mapping[Path, str], files: Sequence[Path]) -> None:
+        """Write a Parquet file for each query; they may read these files and no others.
+
+        Raises:
+            WorkerError: one could not be written.
+        """
+        statements = [copy(query, path) for path, query in queries.items()]
+        first = next(iter(queries))
+        self._write(first, statements, [*map(str, files), *map(str, queries)])
 
     def write_failing_rows(self, failing_rows: FailingRows) -> None:
         """Gather what was kept of the rows that fail, and put it in its place.

@@ -30,12 +30,13 @@ _COMMANDS: Final = {
     "retract": ("powerstage.cli.produce", "Take the readings of a period back."),
     "consume": ("powerstage.cli.consume", "Fetch, judge and keep what a feed delivers."),
     "validate": ("powerstage.cli.validate", "Run the data unit tests on a target."),
+    "report": ("powerstage.cli.report", "What was accepted, as one page."),
     "gc": ("powerstage.cli.gc", "Delete data that no commit names."),
     "status": ("powerstage.cli.consume", "What a feed's producer sees."),
     "doctor": ("powerstage.cli.doctor", "What works here, and what does not."),
 }
 # Their worker starts while they are imported.
-_JUDGING: Final = {"demo", "publish", "consume", "validate"}
+_JUDGING: Final = {"demo", "publish", "consume", "validate", "report"}
 
 
 class _LazyGroup(click.Group):

@@ -22,6 +22,7 @@ from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
 from powerstage.faults import all_faults, names_by_level, truth_of
 from powerstage.producer import synthesise
 from powerstage.sim.demo import (
+    PAGE,
     START,
     DemoOptions,
     DemoResult,
@@ -160,6 +161,7 @@ def _show(terminal: Terminal, result: DemoResult, folder: Path) -> None:
     target = f"{folder / 'feed'}"
     if look:
         target += f"/commits/telemetry/{look.period:%Y-%m-%dT%H%M}/r000000.json"
+    terminal.line(("Open  ", BOLD), f"{folder / PAGE}")
     terminal.line(("Look  ", BOLD), f"{program()} validate {target}")
     terminal.line(("Then  ", BOLD), f"{program()} status {folder / 'feed'}")
 

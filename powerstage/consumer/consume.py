@@ -156,6 +156,7 @@ def consume(
             fetchers=fetchers,
             outbox=outbox if send_receipts else None,
         )
+        lake.ledger.note_arrivals(found.arrivals)
         delivered = set(found.slots)
         before = [entry for entry in lake.ledger.entries() if entry.slot in delivered]
         again = set(lake.ledger.refused(None if rejudge else rules_of(agreed))) & delivered
@@ -297,10 +298,9 @@ class _Run:
 
     def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
         """What the clock, and what was accepted so far, show of the feed as a whole."""
-        return (
-            *find_timeliness(self.contract, found.arrivals, self.clock()),
-            *find_values(self.lake, self.checker, self.contract),
-        )
+        values = find_values(self.lake, self.checker, self.contract)
+        self.lake.ledger.set_value_findings(values)
+        return (*find_timeliness(self.contract, found.arrivals, self.clock()), *values)
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:
         """A pinned inventory may have been committed after the listing passed its place."""
@@ -348,15 +348,18 @@ class _Run:
                 self._inventories[judgement.slot] = self.lake.inventory_of(judgement.slot)
 
     def _entry(self, judgement: Judgement) -> NewEntry:
-        is_accepted = judgement.verdict == "accepted"
+        commit, is_accepted = judgement.commit, judgement.verdict == "accepted"
         return NewEntry(
             entry=Entry(
                 slot=judgement.slot,
                 identity=judgement.identity,
                 verdict=judgement.verdict,
                 rows=judgement.report.rows,
+                inventory=commit.inventory.slot if commit and commit.inventory else None,
+                reason=commit.reason if commit else "",
             ),
             files=[file for file, _ in judgement.files] if is_accepted else [],
+            findings=judgement.report.findings,
             receipt=receipt_of(
                 judgement, consumer=self.name, contract=self.contract, judged_at=self.clock()
             ),

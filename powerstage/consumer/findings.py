@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from powerstage.checks import Check, Checker, FeedFinding, feed_check
 from powerstage.consumer.lake import Lake, files_query
-from powerstage.contract import Contract, Measure
+from powerstage.contract import Contract
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import WorkerError
 
@@ -56,7 +56,6 @@ _COARSE: Final = timedelta(hours=12)
 _DRIFT: Final = timedelta(days=2)
 _WINDOW_READINGS_MIN: Final = 4
 _STEP_WATTS: Final = 10
-_WATTS: Final = {"W": 1, "kW": 1_000}
 # Thresholds. In deviations of a normal distribution, or nats: the logarithm of how improbable it
 # is. A thousand clean feeds stay below all of them.
 _JUMP_MIN: Final = 6.2
@@ -74,7 +73,7 @@ _PACKAGE: Final = "powerstage.consumer"
 
 def value_checks(contract: Contract) -> tuple[Check, ...]:
     """Those that a contract has: without power or load no device has a line."""
-    if _power(contract) is None or _load(contract) is None:
+    if contract.power is None or contract.load is None:
         return tuple(check for check in VALUE_CHECKS if check.id in _WITHOUT_A_LINE)
     return VALUE_CHECKS
 
@@ -143,7 +142,7 @@ def _statements(contract: Contract) -> Iterator[list[str]]:
             findings_max=_FINDINGS_MAX,
         )
     ]
-    power, load = _power(contract), _load(contract)
+    power, load = contract.power, contract.load
     if power is None or load is None:
         return
     yield [
@@ -151,7 +150,7 @@ def _statements(contract: Contract) -> Iterator[list[str]]:
             "residual.sql",
             load=sql_text(load.name),
             power=sql_text(power.name),
-            watts=sql_double(_WATTS[power.unit]),
+            watts=sql_double(power.watts),
             parts_max=_PARTS_MAX,
             part_readings=_PART_READINGS,
             readings_min=max(_READINGS_MIN, _HISTORY_MIN // interval),
@@ -241,19 +240,11 @@ def _file(name: str, **values: object) -> str:
     return sql_file(_PACKAGE, name, **values)
 
 
-def _power(contract: Contract) -> Measure | None:
-    return next((known for known in contract.measures if known.unit in _WATTS), None)
-
-
-def _load(contract: Contract) -> Measure | None:
-    return next((known for known in contract.measures if known.unit == "%"), None)
-
-
 def _finding(contract: Contract, row: Sequence[Any]) -> FeedFinding:
     """Only ids, times and numbers are taken from the worker: words are ours."""
     id_, device, first, last, numbers = row
     check = _BY_ID[id_]
-    interval, power = contract.roles.reading_interval, _power(contract)
+    interval, power = contract.roles.reading_interval, contract.power
     return FeedFinding(
         check=check,
         device=str(device),

@@ -96,13 +96,19 @@ class Judgement:
     """The verdict on one delivery, and why; ``files`` are the fetched bytes, by digest.
 
     Those of an accepted delivery are on disk: they were waited for beside each other.
+    ``commit`` is None where it could not be read.
     """
 
     slot: Slot
-    identity: str
+    commit: Commit | None
     verdict: Verdict
     report: Report
     files: tuple[tuple[DataFile, Path], ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """That of the commit; empty where it could not be read."""
+        return "" if self.commit is None else self.commit.identity
 
     @property
     def lacks_data(self) -> bool:
@@ -163,7 +169,7 @@ class Judge:
         except (RecordError, ObjectNotFoundError) as error:
             words = f"{error.message}: {error.cause}" if error.cause else error.message
             broken = fails(COMMIT_READABLE, detail=shown(words, _WORDS_MAX))
-            return Judgement(slot=slot, identity="", verdict="unreadable", report=_report([broken]))
+            return Judgement(slot=slot, commit=None, verdict="unreadable", report=_report([broken]))
         results = [
             passes(COMMIT_READABLE),
             self._agreed(commit),
@@ -186,9 +192,7 @@ class Judge:
         if verdict == "accepted":
             for _, path in files:
                 _sync(path)
-        return Judgement(
-            slot=slot, identity=commit.identity, verdict=verdict, report=report, files=files
-        )
+        return Judgement(slot=slot, commit=commit, verdict=verdict, report=report, files=files)
 
     def _agreed(self, commit: Commit) -> CheckResult:
         ours, theirs = self._contract, commit.contract

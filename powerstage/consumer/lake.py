@@ -3,7 +3,8 @@
 ledger.sqlite       what was judged
 contract.odcs.yaml  the contract as it was pinned
 data/{sha256}.parquet
-lake.duckdb         views ``telemetry`` and ``inventory``, for the duckdb command
+rollups/            readings by device, measure and hour
+lake.duckdb         views ``telemetry``, ``inventory`` and ``hourly``, for the duckdb command
 """
 
 import fcntl
@@ -20,6 +21,7 @@ import duckdb
 from powerstage.checks import Checker
 from powerstage.consumer.judge import Inventory
 from powerstage.consumer.ledger import Ledger
+from powerstage.consumer.rollup import Rollups
 from powerstage.contract import Contract, Slot, loads
 from powerstage.contract.load import read_text
 from powerstage.contract.model import DatasetName
@@ -113,6 +115,10 @@ class Lake:
         """The latest accepted snapshot of the inventory."""
         return self._relation("inventory")
 
+    def rollups(self, contract: Contract) -> Rollups:
+        """Its readings by the hour."""
+        return Rollups(folder=self.folder, ledger=self.ledger, contract=contract)
+
     def inventory_of(self, slot: Slot) -> Inventory | None:
         """What the ledger knows of an inventory delivery."""
         entry = self.ledger.entry(slot)
@@ -166,13 +172,17 @@ class Lake:
         contract = self.contract
         if contract is None:
             return
+        rollups = self.rollups(contract)
+        rollups.write_missing(checker)
+        hourly, rolled = rollups.hourly()
         draft = self.folder / f".{VIEWS_FILE}.draft"
         draft.unlink(missing_ok=True)
-        files = [*self._files("telemetry"), *self._files("inventory")]
+        files = [*self._files("telemetry"), *self._files("inventory"), *rolled]
         statements = [
             f"CREATE VIEW {name} AS {files_query(contract, name, self._files(name))}"
             for name in ("telemetry", "inventory")
         ]
+        statements.append(f"CREATE VIEW hourly AS {hourly}")
         checker.write_database(draft, statements, files)
         draft.replace(self.folder / VIEWS_FILE)
         self.ledger.set_fact(_VIEWS, self._views)

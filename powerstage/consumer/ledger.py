@@ -5,17 +5,19 @@ in the same transaction, and sent afterwards, as often as it takes.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from powerstage.checks import CheckResult, FeedFinding
 from powerstage.contract import DataFile, Receipt, Slot, Verdict, parse_period, period_text
 from powerstage.contract.model import DatasetName
 from powerstage.errors import EnvironmentFailedError
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS judgement (
@@ -25,6 +27,9 @@ CREATE TABLE IF NOT EXISTS judgement (
     identity TEXT NOT NULL,
     verdict TEXT NOT NULL,
     rows INTEGER NOT NULL,
+    inventory_period TEXT,
+    inventory_revision INTEGER,
+    reason TEXT NOT NULL,
     rules TEXT NOT NULL,
     receipt BLOB NOT NULL,
     receipt_is_sent INTEGER NOT NULL DEFAULT 0,
@@ -39,6 +44,16 @@ CREATE TABLE IF NOT EXISTS file (
     rows INTEGER NOT NULL,
     PRIMARY KEY (dataset, period, revision, sha256)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS finding (
+    dataset TEXT NOT NULL,
+    period TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (dataset, period, revision, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS value_finding (body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS arrival (period TEXT PRIMARY KEY, arrived_at TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS unsent ON judgement (dataset, period, revision)
 WHERE receipt_is_sent = 0;
 CREATE VIEW IF NOT EXISTS exposed AS
@@ -52,25 +67,35 @@ _SLOT: Final = "WHERE (dataset, period, revision) = (?, ?, ?)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One judged delivery."""
+    """One judged delivery, with the inventory that its commit pins and the reason that it gives.
+
+    ``judged_at`` informs.
+    """
 
     slot: Slot
     identity: str
     verdict: Verdict
     rows: int
+    inventory: Slot | None = None
+    reason: str = ""
+    judged_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEntry:
-    """What is written of a judgement: its entry, the files if it was accepted, and its receipt."""
+    """What is written of a judgement: its entry, the files if it was accepted, and its receipt.
+
+    ``findings`` are kept with their rows: a receipt has no room for all that there is to say.
+    """
 
     entry: Entry
     files: Sequence[DataFile]
+    findings: Sequence[CheckResult]
     receipt: Receipt
 
 
 class Ledger:
-    """Opens, or makes, the ledger in a file. Close it, or use it as a context manager."""
+    """Opens, or makes, the ledger in a file. Close it afterwards."""
 
     def __init__(self, path: Path) -> None:
         with ExitStack() as undo:
@@ -117,6 +142,11 @@ class Ledger:
         with self._transaction():
             # One wait for the disk, however many there are.
             receipts = [self._record(entry, rules) for entry in entries]
+            # Whoever shows the lake sees by this that there is something new.
+            self._database.execute(
+                "INSERT INTO fact VALUES ('records', '1')"
+                " ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT)"
+            )
         return [receipt for receipt in receipts if receipt is not None]
 
     def _record(self, new: NewEntry, rules: str) -> Receipt | None:
@@ -131,9 +161,16 @@ class Ledger:
             is_sent = is_same and bool(was_sent)
             judgement = known.judgement + (0 if is_same or not was_sent else 1)
             receipt = known if is_same else replace(receipt, judgement=judgement)
-        row = (entry.identity, entry.verdict, entry.rows, rules, receipt.to_json(), is_sent)
+        pinned = (None, None) if entry.inventory is None else _key(entry.inventory)[1:]
+        row = (entry.identity, entry.verdict, entry.rows, *pinned, entry.reason, rules)
         self._database.execute(
-            "INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row)
+            "INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*key, *row, receipt.to_json(), is_sent),
+        )
+        self._database.execute(f"DELETE FROM finding {_SLOT}", key)
+        self._database.executemany(
+            "INSERT INTO finding VALUES (?, ?, ?, ?, ?)",
+            [(*key, number, found.to_json()) for number, found in enumerate(new.findings)],
         )
         if entry.verdict == "accepted":
             self._database.executemany(
@@ -144,26 +181,54 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """Every judged delivery, in the order of slots."""
-        rows = self._all(
-            "SELECT dataset, period, revision, identity, verdict, rows FROM judgement"
-            " ORDER BY dataset, period, revision"
-        )
-        return [
-            Entry(slot=_slot(row[:3]), identity=row[3], verdict=row[4], rows=row[5]) for row in rows
-        ]
+        return self._entries("ORDER BY dataset, period, revision", ())
 
     def entry(self, slot: Slot) -> Entry | None:
         """The judgement on one slot."""
-        return next((entry for entry in self.entries_of(slot)), None)
+        return next(iter(self._entries(_SLOT, _key(slot))), None)
 
-    def entries_of(self, slot: Slot) -> Iterator[Entry]:
-        """The judgement on one slot, if there is one."""
+    def findings(self) -> dict[Slot, list[CheckResult]]:
+        """What did not pass, of every delivery of which something did not."""
         rows = self._all(
-            f"SELECT identity, verdict, rows FROM judgement {_SLOT}",
-            _key(slot),
+            "SELECT dataset, period, revision, body FROM finding"
+            " ORDER BY dataset, period, revision, number"
         )
-        for identity, verdict, count in rows:
-            yield Entry(slot=slot, identity=identity, verdict=verdict, rows=count)
+        found: dict[Slot, list[CheckResult]] = {}
+        for *slot, body in rows:
+            found.setdefault(_slot(slot), []).append(CheckResult.from_json(body))
+        return found
+
+    def set_value_findings(self, findings: Iterable[FeedFinding]) -> None:
+        """Keep what several periods show of the values, in place of what they showed before."""
+        with self._transaction():
+            self._database.execute("DELETE FROM value_finding")
+            self._database.executemany(
+                "INSERT INTO value_finding VALUES (?)", [(found.to_json(),) for found in findings]
+            )
+
+    def value_findings(self) -> list[FeedFinding]:
+        """What several periods showed of the values, when they were looked at last."""
+        rows = self._all("SELECT body FROM value_finding ORDER BY rowid")
+        return [FeedFinding.from_json(body) for (body,) in rows]
+
+    def note_arrivals(self, arrivals: Mapping[datetime, datetime]) -> None:
+        """Note when periods of telemetry arrived; the first time counts."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT INTO arrival VALUES (?, ?) ON CONFLICT DO UPDATE"
+                " SET arrived_at = min(arrived_at, excluded.arrived_at)",
+                [
+                    (period_text(period), moment.astimezone(UTC).isoformat())
+                    for period, moment in arrivals.items()
+                ],
+            )
+
+    def arrivals(self) -> dict[datetime, datetime]:
+        """When each period of telemetry arrived first."""
+        return {
+            parse_period(period): datetime.fromisoformat(moment)
+            for period, moment in self._all("SELECT period, arrived_at FROM arrival")
+        }
 
     def files(self, slot: Slot) -> list[str]:
         """The digests of an accepted delivery's files."""
@@ -215,6 +280,16 @@ class Ledger:
             )
 
     @contextmanager
+    def at_a_moment(self) -> Iterator[None]:
+        """Read again and again, and see the same, whatever a consumer writes meanwhile."""
+        with _translated():
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         with _translated():
             self._database.execute("BEGIN IMMEDIATE")
@@ -224,6 +299,25 @@ class Ledger:
                 self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+
+    def _entries(self, condition: str, values: Sequence[object]) -> list[Entry]:
+        rows = self._all(
+            "SELECT dataset, period, revision, identity, verdict, rows, inventory_period,"
+            f" inventory_revision, reason, receipt FROM judgement {condition}",
+            values,
+        )
+        return [
+            Entry(
+                slot=_slot(row[:3]),
+                identity=row[3],
+                verdict=row[4],
+                rows=row[5],
+                inventory=None if row[6] is None else _slot(("inventory", *row[6:8])),
+                reason=row[8],
+                judged_at=Receipt.from_json(row[9]).judged_at,
+            )
+            for row in rows
+        ]
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with _translated(), closing(self._database.execute(query, values)) as cursor:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+_WATTS: Final = {"W": 1, "kW": 1_000}
 
 Severity: TypeAlias = Literal["error", "warning"]
 DatasetName: TypeAlias = Literal["inventory", "telemetry"]
@@ -98,6 +100,11 @@ class Measure:
     minimum: float
     maximum: float
     rule: Rule
+
+    @property
+    def watts(self) -> int:
+        """How many watts its unit is; 0 where it is no power."""
+        return _WATTS.get(self.unit, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +230,16 @@ class Contract:
             if measure.name == name:
                 return measure
         raise KeyError(name)
+
+    @property
+    def power(self) -> Measure | None:
+        """The measure that is power: the first in W or kW."""
+        return next((known for known in self.measures if known.watts), None)
+
+    @property
+    def load(self) -> Measure | None:
+        """The measure that is load: the first in %."""
+        return next((known for known in self.measures if known.unit == "%"), None)
 
     def dataset(self, name: DatasetName) -> Dataset:
         """The dataset of this name."""

@@ -5,15 +5,18 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from powerstage.checks import PERIOD_MISSING, FeedFinding
+from powerstage.checks import PERIOD_MISSING, Checker, FeedFinding
 from powerstage.consumer import Consumed, Judgement, Lake, consume
+from powerstage.consumer.look_over import look_over
+from powerstage.consumer.overview import Overview
 from powerstage.contract import Contract, Slot
-from powerstage.errors import UsageError
+from powerstage.display.page import PutIn, render
+from powerstage.errors import NothingToJudgeError, UsageError
 from powerstage.faults import (
     TRUTH,
     Injector,
@@ -44,7 +47,8 @@ DEFAULT_FAULTS: Final = (
     "lost_object",
 )
 START: Final = datetime(2026, 11, 2, tzinfo=UTC)
-_OURS: Final = {"feed", "lake", "truth.json"}
+PAGE: Final = "report.html"
+_OURS: Final = {"feed", "lake", "truth.json", PAGE}
 # caught: as promised. let pass: harmless, and nobody was blamed. missed: neither. The others
 # say nothing about the consumer: no check can see the fault, none does yet, or the few periods
 # of a demo do not show what only history can.
@@ -164,8 +168,9 @@ def run_demo(
     size_bytes = sum(item.size_bytes for item in published)
     rows = sum(item.rows for item in published if item.slot.dataset == "telemetry")
     on_stage("publish", f"{len(published)} deliveries, {rows:,} readings, {size_bytes:,} bytes")
-    with Lake(options.folder / "lake", make=True) as lake:
+    with Lake(options.folder / "lake", make=True) as lake, Checker() as checker:
         consumed = consume(store, lake, clock=clock)
+        overview = _overview(lake, checker, options.folder / "feed", clock)
     verdicts = [judgement.verdict for judgement in consumed.judgements]
     on_stage(
         "consume",
@@ -176,7 +181,41 @@ def run_demo(
     )
     copied = copy_feed(store, FolderStore(options.folder / "feed"))
     on_stage("keep a copy", f"{copied} objects in {options.folder / 'feed'}")
-    return _compare(plan, tuple(published), consumed)
+    result = _compare(plan, tuple(published), consumed)
+    if overview is not None:
+        page = options.folder / PAGE
+        page.write_text(
+            render(
+                overview,
+                options.folder / "lake",
+                put_in=[_put_in(outcome) for outcome in result.outcomes],
+                seed=options.seed,
+            ),
+            encoding="utf-8",
+        )
+        on_stage("report", f"{page}, {page.stat().st_size:,} bytes")
+    return result
+
+
+def _overview(
+    lake: Lake, checker: Checker, feed: Path, clock: Callable[[], datetime]
+) -> Overview | None:
+    """What the page shows; it names the copy of the feed, which stays. None without telemetry."""
+    try:
+        return replace(look_over(lake, checker, now=clock()), feed=str(feed))
+    except NothingToJudgeError:
+        return None
+
+
+def _put_in(outcome: FaultOutcome) -> PutIn:
+    fault = outcome.planned.fault
+    return PutIn(
+        name=fault.name,
+        place=f"{fault.dataset} {outcome.planned.period:%Y-%m-%d %H:%M}",
+        caught_by=outcome.caught_by,
+        outcome=outcome.outcome,
+        came_of_it=outcome.came_of_it,
+    )
 
 
 def prepare_folder(folder: Path) -> None:

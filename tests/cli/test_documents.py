@@ -30,6 +30,7 @@ COMMANDS = [
     "validate {spoilt}/inventory.csv",
     "validate {feed}",
     "status {feed}",
+    "report {lake} --out {tmp}/report.html",
 ]
 
 
@@ -61,7 +62,7 @@ def told(*words: str) -> dict[str, Any]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_document_is_described(template: Path, tmp_path: Path, command: str) -> None:
     """It keeps the schema, and the schema knows each of its keys."""
-    names = {name: template / name for name in ("export", "spoilt", "feed", "old", "new")}
+    names = {name: template / name for name in ("export", "spoilt", "feed", "lake", "old", "new")}
     document = told(*(word.format(tmp=tmp_path, **names) for word in command.split()))
     require_described(document)
 

@@ -42,6 +42,7 @@ OPTIONS = {
     "retract": "--contract --yes-write-to --json FEED PERIOD",
     "consume": "--into --follow --every --queue --rejudge --as --contract --yes-write-to --json"
     " FEED",
+    "report": "--out --serve --port --json LAKE",
     "gc": "--dry-run --grace --expired --contract --yes-write-to --json FEED",
     "validate": "--inventory --contract --since --check --fail-on --failing-rows --junit --json"
     " TARGET",

@@ -141,14 +141,22 @@ def expected(objects: Objects, judged: Collection[Slot] | None = None) -> Shown:
     return shown
 
 
-def _viewed(shown: Shown) -> set[str]:
-    """The files that the views are over: all telemetry, and the last inventory."""
-    last = max((period for period in shown if period[0] == "inventory"), default=None)
-    return {
+def _viewed(shown: Shown, objects: Objects) -> set[str]:
+    """The files that the views are over: all telemetry, and what says where its devices stand."""
+    telemetry = {
         digest
-        for period, (_, digests) in shown.items()
-        if period[0] == "telemetry" or period == last
+        for (dataset, _), (_, digests) in shown.items()
+        if dataset == "telemetry"
         for digest in digests
+    }
+    if not telemetry:
+        last = max((period for period in shown if period[0] == "inventory"), default=None)
+        return set() if last is None else set(shown[last][1])
+    return telemetry | {
+        file.sha256
+        for slot, commit in commits(objects).items()
+        if slot.dataset == "inventory" and verdict(objects, slot) == "accepted"
+        for file in commit.files
     }
 
 
@@ -205,7 +213,9 @@ def require_rest(look: Look, objects: Objects, consumer: str) -> None:
     known = set(commits(objects))
     assert {entry.slot for entry in look.entries} == known, "no loss: not all was judged"
     assert look.shown == expected(objects), "convergence"
-    assert {Path(name).stem for name in look.views} == _viewed(look.shown), "convergence: the views"
+    assert {Path(name).stem for name in look.views} == _viewed(look.shown, objects), (
+        "convergence: the views"
+    )
     assert look.unsent == 0, "no loss: a receipt was never sent"
     told = {key.slot for key in receipts(objects) if key.consumer == consumer}
     assert told == known, "no loss: a receipt is missing"

@@ -5,7 +5,7 @@ commit names is held here, for every delivery that is ever judged.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, Final, ParamSpec, Self, TypeVar
@@ -51,6 +51,12 @@ class StubChecker:
         """The views are the names of the files that they are over."""
         del statements
         database.write_text("\n".join(sorted({file.name for file in files})), encoding="utf-8")
+
+    def write_parquet(self, queries: Mapping[Path, str], files: Sequence[Path]) -> None:
+        """Nobody looks at roll-ups here."""
+        del files
+        for path in queries:
+            path.touch()
 
     def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
         """There are no findings."""

@@ -1,0 +1,176 @@
+"""Accepted readings rolled up: what each device had of each measure in each hour.
+
+Whoever looks at weeks need not look at readings then. The worker writes a Parquet file for each
+accepted file of telemetry; it holds what that file says, whichever inventory is pinned to it.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from powerstage.checks import Checker
+from powerstage.consumer.ledger import Ledger
+from powerstage.contract import Contract, Slot
+from powerstage.engine import sql_double, sql_file, sql_name, sql_text
+
+ROLLUP_COLUMNS: Final = {
+    "device": "VARCHAR",
+    "measure": "VARCHAR",
+    "hour": "TIMESTAMPTZ",
+    "readings": "BIGINT",
+    "value_mean": "DOUBLE",
+    "value_min": "DOUBLE",
+    "value_max": "DOUBLE",
+    "energy_kwh": "DECIMAL(18,6)",
+}
+# So many are written by one job: one that is cut off takes no more with it.
+_AT_ONCE: Final = 50
+_PACKAGE: Final = "powerstage.consumer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollups:
+    """The roll-ups of a lake.
+
+    A roll-up has a row for each device, measure and hour (UTC, by the start of the reading):
+    ``readings`` is how many finite values there are; ``energy_kwh`` is null for what is no power,
+    and exact to the milliwatt-hour of each reading, so that sums are the same in every order.
+
+    Args:
+        folder: of the lake.
+        ledger: what was accepted.
+        contract: what columns and units mean.
+    """
+
+    folder: Path
+    ledger: Ledger
+    contract: Contract
+
+    def path(self, digest: str) -> Path:
+        """Where the roll-up of a data file stands; what it says depends on the query, too."""
+        query = sha256(self._query(Path("data.parquet")).encode()).hexdigest()
+        return self.folder / "rollups" / query[:12] / f"{digest}.parquet"
+
+    def write_missing(self, checker: Checker) -> None:
+        """Write those of exposed deliveries that are not there yet.
+
+        Raises:
+            WorkerError: one could not be written.
+        """
+        missing = [
+            digest
+            for _, digests in self.ledger.exposed("telemetry")
+            for digest in digests
+            if not self.path(digest).is_file()
+        ]
+        for first in range(0, len(missing), _AT_ONCE):
+            self._write(checker, missing[first : first + _AT_ONCE])
+
+    def _write(self, checker: Checker, digests: Sequence[str]) -> None:
+        folder = self.path(digests[0]).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another process may be about the same.
+        with tempfile.TemporaryDirectory(dir=folder) as drafts:
+            places = {Path(drafts, digest): self.path(digest) for digest in digests}
+            files = {draft: self._data(draft.name) for draft in places}
+            queries = {draft: self._query(file) for draft, file in files.items()}
+            checker.write_parquet(queries, list(files.values()))
+            for draft, place in places.items():
+                draft.replace(place)
+
+    def inventories(self) -> list[Slot]:
+        """The inventories that were accepted, in the order of their slots."""
+        return [
+            entry.slot
+            for entry in self.ledger.entries()
+            if (entry.slot.dataset, entry.verdict) == ("inventory", "accepted")
+        ]
+
+    def hourly(self) -> tuple[str, list[Path]]:
+        """SQL for all that is exposed, hour by hour, with each device's site; the files it reads.
+
+        The site is that which the inventory says that the delivery pins; null where it says none.
+        """
+        known = self.inventories()
+        pinned = {entry.slot: entry.inventory for entry in self.ledger.entries()}
+        rolled = {
+            self.path(digest): pinned[slot]
+            for slot, digests in self.ledger.exposed("telemetry")
+            for digest in digests
+        }
+        if not rolled:
+            columns = ROLLUP_COLUMNS | {"site": "VARCHAR"}
+            empty = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns.items())
+            return f"SELECT {empty} WHERE false", []
+        placed = ", ".join(
+            f"({sql_text(str(path))}, {known.index(slot) if slot in known else 'NULL'})"
+            for path, slot in rolled.items()
+        )
+        listed, inventories = self.listed(known)
+        query = sql_file(
+            _PACKAGE,
+            "hourly.sql",
+            rollups=", ".join(sql_text(str(path)) for path in rolled),
+            placed=placed,
+            listed=listed,
+        )
+        return query, [*rolled, *inventories]
+
+    def listed(self, inventories: Iterable[Slot]) -> tuple[str, list[Path]]:
+        """SQL for the devices of inventories that were accepted; the files that it reads.
+
+        Its columns are ``inventory`` (the number among those given, from 0), ``device``, ``site``,
+        and of a contract that says when devices serve, ``served_from`` and ``served_until``.
+        """
+        files = [[self._data(digest) for digest in self.ledger.files(slot)] for slot in inventories]
+        parts = list(self._listed(files))
+        empty = (
+            "SELECT NULL::BIGINT AS inventory, NULL::VARCHAR AS device, NULL::VARCHAR AS site,"
+            " NULL::TIMESTAMPTZ AS served_from, NULL::TIMESTAMPTZ AS served_until WHERE false"
+        )
+        return " UNION ALL ".join([empty, *parts]), [file for some in files for file in some]
+
+    def _listed(self, inventories: Iterable[Iterable[Path]]) -> Iterator[str]:
+        contract = self.contract
+        device, site = sql_name(contract.inventory_device), sql_name(contract.inventory_site)
+        service = ["NULL", "NULL"]
+        if contract.service is not None:
+            first, last = (
+                sql_name(contract.service.commissioned),
+                sql_name(contract.service.retired),
+            )
+            # The day of its retirement is its last.
+            is_day = contract.inventory.column(contract.service.retired).type == "DATE"
+            service = [f"min({first})", f"max({last}){' + 1' if is_day else ''}"]
+        for number, files in enumerate(inventories):
+            paths = ", ".join(sql_text(str(file)) for file in files)
+            yield (
+                f"SELECT {number}, {device}, min({site}), {service[0]}::TIMESTAMPTZ,"
+                f" {service[1]}::TIMESTAMPTZ FROM read_parquet([{paths}]) GROUP BY {device}"
+            )
+
+    def _data(self, digest: str) -> Path:
+        return self.folder / "data" / f"{digest}.parquet"
+
+    def _query(self, file: Path) -> str:
+        roles, power = self.contract.roles, self.contract.power
+        interval_us = roles.reading_interval.total_seconds() * 1_000_000
+        start = f"epoch_us({sql_name(roles.stamp)})"
+        if roles.start is None:
+            start = f"{start} - {interval_us:.0f}"
+        factor = 0.0 if power is None else power.watts * roles.reading_interval.total_seconds()
+        return sql_file(
+            _PACKAGE,
+            "rollup.sql",
+            file=sql_text(str(file)),
+            device=sql_name(roles.device),
+            measure=sql_name(roles.measure),
+            start_us=start,
+            value=sql_name(roles.value),
+            power="NULL" if power is None else sql_text(power.name),
+            # Watt-seconds to kilowatt-hours.
+            kwh=sql_double(factor / 3_600_000),
+        )

@@ -1,0 +1,18 @@
+-- What each device had of each measure in each hour, of one file.
+SELECT
+    device,
+    measure,
+    to_timestamp(start_us // 3600000000 * 3600) AS hour,
+    count(*) AS readings,
+    avg(value) AS value_mean,
+    min(value) AS value_min,
+    max(value) AS value_max,
+    CASE WHEN measure = $power THEN sum(TRY_CAST(value * $kwh AS DECIMAL(18, 6))) END::DECIMAL(18, 6)
+        AS energy_kwh
+FROM (
+    SELECT $device AS device, $measure AS measure, $start_us AS start_us, $value::DOUBLE AS value
+    FROM read_parquet($file, hive_partitioning = false)
+)
+WHERE isfinite(value)
+GROUP BY device, measure, hour
+ORDER BY measure, device, hour
