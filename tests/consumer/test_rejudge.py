@@ -112,6 +112,20 @@ def test_telemetry_is_judged_again_with_its_inventory(feed: Feed) -> None:
     assert len(again.judgements) == len(refused.judgements)
 
 
+def test_the_last_receipt_tells_the_last_verdict_though_lakes_were_lost(feed: Feed) -> None:
+    """It had been told before another was, by a lake that is gone, too."""
+    wide = agreed(feed)
+    for lake, contract in (("first", wide), ("second", narrow(wide)), ("third", wide)):
+        with Lake(feed.folder / lake, make=True) as opened:
+            opened.pin(wide)
+            consume(feed.store, opened, clock=clock, contract=contract)
+    assert [receipt(feed, number).verdict for number in (1, 2, 3)] == [
+        "accepted",
+        "rejected",
+        "accepted",
+    ]
+
+
 def test_an_inventory_is_judged_again_though_another_was_accepted_meanwhile(feed: Feed) -> None:
     """Telemetry still refers to the one before: a new lake would accept both."""
     inventory = feed.commit(feed.inventory)
