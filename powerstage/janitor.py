@@ -26,7 +26,10 @@ Why: TypeAlias = Literal["orphan", "expired"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waste:
-    """One version of a data object that may go: no commit names it, or it was kept long enough."""
+    """One version of a data object that may go: no commit names it, or it was kept long enough.
+
+    In a folder also the draft of one, which a killed upload has left.
+    """
 
     why: Why
     object: VersionInfo
@@ -64,7 +67,7 @@ def find_waste(
     return [
         Waste(why="expired" if info.key in expired else "orphan", object=info)
         for info in old
-        if info.key not in kept and isinstance(find_key(info.key), DataKey)
+        if not info.is_whole or (info.key not in kept and isinstance(find_key(info.key), DataKey))
     ]
 
 

@@ -163,6 +163,27 @@ def test_what_is_no_data_of_ours_is_left_alone(feed: VersionedStore) -> None:
     assert named(find_waste(feed, now=LATER)) == {ORPHAN: "orphan"}
 
 
+def test_what_a_killed_upload_has_left_in_a_folder_is_deleted(tmp_path: Path) -> None:
+    """Its draft, once it is older than the grace; no other hidden file."""
+    store = FolderStore(tmp_path)
+    folder = (tmp_path / ORPHAN).parent
+    folder.mkdir(parents=True)
+    draft, other = folder / ".killed.draft", folder / ".notes"
+    draft.write_bytes(b"cut o")
+    other.write_bytes(b"x")
+    assert find_waste(store, now=datetime.now(UTC)) == []  # noqa: TID251 - the disk has its own
+    (waste,) = delete_waste(store, find_waste(store, now=LATER))
+    assert (waste.why, waste.object.size_bytes) == ("orphan", 5)
+    assert list(folder.iterdir()) == [other]
+
+
+def test_a_file_with_a_name_that_is_no_key_is_left_alone(feed: VersionedStore) -> None:
+    """It is not ours, and in nobody's way."""
+    if isinstance(feed, FolderStore):
+        (Path(feed.url) / DATA / "notes (1).txt").write_bytes(b"x")
+    assert named(find_waste(feed, now=LATER)) == {ORPHAN: "orphan"}
+
+
 def test_a_grace_within_which_somebody_may_publish_is_refused(feed: VersionedStore) -> None:
     """Less than a day."""
     with pytest.raises(UsageError):

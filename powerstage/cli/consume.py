@@ -97,8 +97,8 @@ def consume(
     it again at any time: what was judged is not judged again, unless it was refused by rules that
     were mended since. `status` shows all verdicts.
     """
-    if queue_url and not is_following:
-        raise UsageError("--queue is for --follow", fix="say --follow, or leave --queue out")
+    if not is_following:
+        _refuse_following_options()
     store = open_to_write(feed, yes_write_to)
     contract = load_contract(contract_path)
     terminal = results(as_json)
@@ -129,6 +129,15 @@ def consume(
     show_consumed(terminal, consumed)
     code = _code(consumed)
     leave(code, as_json, document("consume", code, feed=feed, **consumed_part(consumed)))
+
+
+def _refuse_following_options() -> None:
+    said = click.get_current_context().get_parameter_source
+    for option, name in (("--every", "every_seconds"), ("--queue", "queue_url")):
+        if said(name) is not click.core.ParameterSource.DEFAULT:
+            raise UsageError(
+                f"{option} is for --follow", fix=f"say --follow, or leave {option} out"
+            )
 
 
 def _consume_once(

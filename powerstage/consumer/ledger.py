@@ -252,12 +252,15 @@ class Ledger:
         return int(count)
 
     def refused(self, rules: str | None = None) -> list[Slot]:
-        """What was not accepted, nor superseded by what was; if rules are given, not by those."""
+        """What was not accepted, nor superseded by what was; if rules are given, not by those.
+
+        Telemetry may refer to an inventory that was superseded.
+        """
         rows = self._all(
             "SELECT dataset, period, judgement.revision FROM judgement LEFT JOIN exposed AS shown"
             " USING (dataset, period)"
             " WHERE verdict <> 'accepted' AND rules IS NOT ?"
-            " AND judgement.revision > coalesce(shown.revision, -1)"
+            " AND (dataset = 'inventory' OR judgement.revision > coalesce(shown.revision, -1))"
             " ORDER BY dataset, period, judgement.revision",
             (rules,),
         )

@@ -12,8 +12,8 @@ from powerstage.contract.layout import JUDGEMENT_MAX
 from powerstage.contract.receipt import CHECKS_MAX, utc_text
 from powerstage.contract.safe_text import shown
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
-from powerstage.errors import ConflictError, RecordError
-from powerstage.store import Store, create
+from powerstage.errors import ConflictError, ObjectNotFoundError, RecordError
+from powerstage.store import Store, create, read
 
 _WORDS_MAX: Final = 1_000
 _BRIEF_MAX: Final = 80
@@ -47,23 +47,35 @@ def receipt_of(
 
 
 def send(store: Store, receipt: Receipt) -> Receipt:
-    """Write a receipt under the first judgement that is free, or that says the same.
+    """Write a receipt under the first judgement that is free, unless the one before says the same.
+
+    A lake that was lost may have said the same and then, by other rules, something else: the
+    highest judgement counts.
 
     Raises:
         ConflictError: no judgement is left.
     """
+    last: Receipt | None = None
     for judgement in range(receipt.judgement, JUDGEMENT_MAX + 1):
         ours = replace(receipt, judgement=judgement)
-        key = ReceiptKey(consumer=receipt.consumer, slot=receipt.slot, judgement=judgement)
+        key = str(ReceiptKey(consumer=receipt.consumer, slot=receipt.slot, judgement=judgement))
+        body = ours.to_json()
         try:
-            body = ours.to_json()
-            standing = create(store, str(key), body)
-            theirs = ours if standing == body else Receipt.from_json(standing)
+            if last is not None and last.says_the_same_as(ours):
+                standing = read(store, key, RECORD_BYTES_MAX)
+            else:
+                standing = create(store, key, body)
+            if standing is body:
+                # Created by this very call: nothing was said after it.
+                return ours
+            last = Receipt.from_json(standing)
+        except ObjectNotFoundError:
+            break
         except RecordError:
             # Something that is no receipt stands there: the next judgement is free.
             continue
-        if theirs.says_the_same_as(ours):
-            return theirs
+    if last is not None and last.says_the_same_as(receipt):
+        return last
     raise ConflictError(f"{receipt.slot} has {JUDGEMENT_MAX} receipts of {receipt.consumer}")
 
 

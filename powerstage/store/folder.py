@@ -17,6 +17,7 @@ from powerstage.store.keys import check_key
 from powerstage.store.protocol import PAGE, ObjectInfo, VersionInfo
 
 CHUNK_BYTES: Final = 1024 * 1024
+_DRAFT: Final = ".draft"
 _REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
 
 
@@ -82,27 +83,26 @@ class FolderStore:
         return self._info(key)
 
     def versions(self, prefix: str) -> Iterator[VersionInfo]:
-        """Every object under the prefix; its version is when it was written, to the nanosecond."""
-        for info in self.list(prefix):
-            yield VersionInfo(
-                key=info.key,
-                version=self._written(info.key),
-                size_bytes=info.size_bytes,
-                modified_at=info.modified_at,
-            )
+        """Every object and draft; the version is when it was written, to the nanosecond."""
+        with self._translated(prefix):
+            keys = dict.fromkeys(self._keys(prefix), True)
+            keys |= dict.fromkeys(self._keys(prefix, drafts=True), False)
+        for key in sorted(keys, key=os.fsencode):
+            if info := self._info(key):
+                yield VersionInfo(
+                    key=key,
+                    version=_written(self._root / key),
+                    size_bytes=info.size_bytes,
+                    modified_at=info.modified_at,
+                    is_whole=keys[key],
+                )
 
     def delete_version(self, version: VersionInfo) -> None:
-        """Delete an object, unless it was written again."""
-        path = self._path(version.key)
-        if self._written(version.key) == version.version and not self._leads_out(path):
+        """Delete an object or a draft, unless it was written again."""
+        path = self._root / version.key
+        if _written(path) == version.version and not self._leads_out(path):
             with self._translated(version.key):
                 path.unlink(missing_ok=True)
-
-    def _written(self, key: str) -> str:
-        try:
-            return str(self._path(key).stat().st_mtime_ns)
-        except FileNotFoundError:
-            return ""
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
@@ -141,13 +141,15 @@ class FolderStore:
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         )
 
-    def _keys(self, prefix: str) -> Iterator[str]:
+    def _keys(self, prefix: str, *, drafts: bool = False) -> Iterator[str]:
+        ending = _DRAFT if drafts else ""
         folder = self._root / prefix.rpartition("/")[0]
         for here, folders, names in os.walk(folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 key = Path(here, name).relative_to(self._root).as_posix()
-                if key.startswith(prefix) and not name.startswith("."):
+                is_hidden = name.startswith(".")
+                if key.startswith(prefix) and is_hidden == drafts and name.endswith(ending):
                     yield key
 
     @contextmanager
@@ -159,7 +161,7 @@ class FolderStore:
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=".", suffix=".draft", delete=False
+            dir=path.parent, prefix=".", suffix=_DRAFT, delete=False
         ) as draft:
             try:
                 if isinstance(body, bytes):
@@ -192,6 +194,13 @@ class FolderStore:
         with self._translated(key), file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
+
+
+def _written(path: Path) -> str:
+    try:
+        return str(path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return ""
 
 
 def _sync_folder(folder: Path) -> None:

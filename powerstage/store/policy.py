@@ -1,7 +1,8 @@
 """Who may do what in a bucket: policies for AWS, as templates in ``policies/``.
 
 Capitals are to be filled in: BUCKET, FEED (the prefix), CONSUMER (the name in its receipts),
-ACCOUNT (whose bucket it is: one of the same name elsewhere gets nothing).
+QUEUE (the name of the one that the bucket notifies), ACCOUNT (whose bucket and queue they are:
+others of the same names get nothing).
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 PolicyName: TypeAlias = Literal["producer", "consumer", "janitor", "bucket"]
 # A feed may be the whole bucket; then its slash goes, too.
-_PLACE: Final = re.compile(r"\b(BUCKET|FEED/|CONSUMER|ACCOUNT)")
+_PLACE: Final = re.compile(r"\b(BUCKET|FEED/|CONSUMER|QUEUE|ACCOUNT)")
 
 
 def policy_path(name: PolicyName) -> Path:
@@ -21,7 +22,13 @@ def policy_path(name: PolicyName) -> Path:
 
 
 def policy(
-    name: PolicyName, *, bucket: str, prefix: str, consumer: str = "", account: str = ""
+    name: PolicyName,
+    *,
+    bucket: str,
+    prefix: str,
+    consumer: str = "",
+    queue: str = "",
+    account: str = "",
 ) -> dict[str, Any]:
     """A policy with its places filled in.
 
@@ -30,9 +37,16 @@ def policy(
         bucket: the bucket's name.
         prefix: of the feed, with its slash; empty where the feed is the whole bucket.
         consumer: what receipts call the consumer.
-        account: the twelve digits of the account that owns the bucket.
+        queue: the name of the queue that the bucket notifies; empty for none.
+        account: the twelve digits of the account that owns the bucket and the queue.
     """
-    values = {"BUCKET": bucket, "FEED/": prefix, "CONSUMER": consumer, "ACCOUNT": account}
+    values = {
+        "BUCKET": bucket,
+        "FEED/": prefix,
+        "CONSUMER": consumer,
+        "QUEUE": queue,
+        "ACCOUNT": account,
+    }
     text = policy_path(name).read_text("utf-8")
     filled: dict[str, Any] = json.loads(_PLACE.sub(lambda found: values[found[0]], text))
     return filled

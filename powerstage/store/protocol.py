@@ -82,19 +82,23 @@ class Head(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionInfo:
-    """One version of an object; ``version`` is empty where a store has no others."""
+    """One version of an object; ``version`` is empty where a store has no others.
+
+    ``is_whole`` is False for what is none yet, or never will be: the draft of an upload.
+    """
 
     key: str
     version: str
     size_bytes: int
     modified_at: datetime
+    is_whole: bool = True
 
 
 class Versions(Protocol):
     """See and delete single versions of objects: for the janitor of a feed, and nobody else."""
 
     def versions(self, prefix: str) -> Iterator[VersionInfo]:
-        """Every version of every object whose key starts with the prefix."""
+        """Every version of every object whose key starts with the prefix, and drafts if any."""
         ...
 
     def delete_version(self, version: VersionInfo) -> None:

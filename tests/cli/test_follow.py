@@ -152,10 +152,11 @@ def test_without_a_queue_it_looks_now_and_then(
     ("arguments", "words"),
     [
         (["--queue", "http://127.0.0.1/q"], "--queue is for --follow"),
+        (["--every", "60"], "--every is for --follow"),
         (["--follow", "--queue", "http://127.0.0.1/q"], "is in no bucket"),
     ],
 )
-def test_a_queue_that_is_of_no_use_is_said_to_be(
+def test_an_option_that_is_of_no_use_is_said_to_be(
     tmp_path: Path, arguments: list[str], words: str
 ) -> None:
     """Before anything is done."""

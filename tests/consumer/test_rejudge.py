@@ -1,9 +1,10 @@
 """Judged again: what was refused by rules that were mended since, or whose data came back."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from powerstage.consumer import Consumed, Lake, consume
-from powerstage.contract import Contract, Receipt, ReceiptKey, loads
+from powerstage.contract import CommitKey, Contract, Receipt, ReceiptKey, loads
 from powerstage.producer import retract
 from tests.conftest import clock
 from tests.consumer.conftest import Feed
@@ -107,6 +108,39 @@ def test_telemetry_is_judged_again_with_its_inventory(feed: Feed) -> None:
     feed.store.put(key, body)
     with Lake(feed.folder / "lake") as lake:
         again = consume(feed.store, lake, clock=clock, rejudge=True)
+    assert {found.verdict for found in again.judgements} == {"accepted"}
+    assert len(again.judgements) == len(refused.judgements)
+
+
+def test_the_last_receipt_tells_the_last_verdict_though_lakes_were_lost(feed: Feed) -> None:
+    """It had been told before another was, by a lake that is gone, too."""
+    wide = agreed(feed)
+    for lake, contract in (("first", wide), ("second", narrow(wide)), ("third", wide)):
+        with Lake(feed.folder / lake, make=True) as opened:
+            opened.pin(wide)
+            consume(feed.store, opened, clock=clock, contract=contract)
+    assert [receipt(feed, number).verdict for number in (1, 2, 3)] == [
+        "accepted",
+        "rejected",
+        "accepted",
+    ]
+
+
+def test_an_inventory_is_judged_again_though_another_was_accepted_meanwhile(feed: Feed) -> None:
+    """Telemetry still refers to the one before: a new lake would accept both."""
+    inventory = feed.commit(feed.inventory)
+    (file,) = inventory.files
+    body = feed.read(file.key)
+    feed.delete(file.key)
+    refused = feed.consume()
+    feed.store.put(file.key, body)
+    revision = replace(inventory.slot, revision=1)
+    revised = replace(inventory, slot=revision, supersedes=inventory.identity)
+    feed.store.put(str(CommitKey(slot=revision)), revised.to_json())
+    assert [found.slot for found in feed.consume().judgements] == [revision]
+    with Lake(feed.folder / "lake") as lake:
+        again = consume(feed.store, lake, clock=clock, rejudge=True)
+        assert [slot for slot, _ in lake.ledger.exposed("inventory")] == [revision]
     assert {found.verdict for found in again.judgements} == {"accepted"}
     assert len(again.judgements) == len(refused.judgements)
 

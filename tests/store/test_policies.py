@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import boto3
 import pytest
 
 from powerstage.consumer import Lake, consume
 from powerstage.contract import Contract
 from powerstage.faults import Injector, plan_faults
 from powerstage.producer import MockSource, publish, retract, status
-from powerstage.store import open_bucket, policy
+from powerstage.store import HintQueue, open_bucket, policy
 from powerstage.store.policy import PolicyName, statements
 from powerstage.store.s3 import S3Store
 from tests.conftest import START, clock
@@ -28,12 +29,16 @@ DELETE, DELETE_VERSION, VERSIONS = (
     "s3:DeleteObjectVersion",
     "s3:ListBucketVersions",
 )
+TAKE, TAKE_OFF, HINT = "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"
+QUEUE = f"arn:aws:sqs:eu-central-1:{ACCOUNT}:hints"
+OTHERS_QUEUE = f"arn:aws:sqs:eu-central-1:{ACCOUNT}:others"
+QUEUE_ELSEWHERE = "arn:aws:sqs:eu-central-1:999999999999:hints"
 ONCE = {"s3:if-none-match": "*"}
 PLAIN_HTTP = {"aws:SecureTransport": "false"}
 ELSEWHERE = {"aws:ResourceAccount": "999999999999"}
 PART = {"s3:ObjectCreationOperation": "false"}
 
-# Who, does what, to which key (or lists which prefix), how: may he?
+# Who, does what, to which key or queue (or lists which prefix), how: may he?
 TABLE: list[tuple[PolicyName, str, str, Context, bool]] = [
     ("producer", PUT, DATA, {}, True),
     ("producer", PUT, DATA, PLAIN_HTTP, False),
@@ -80,6 +85,15 @@ TABLE: list[tuple[PolicyName, str, str, Context, bool]] = [
     ("consumer", PUT, DATA, {}, False),
     ("consumer", DELETE, RECEIPT, {}, False),
     ("consumer", DELETE_VERSION, DATA, {}, False),
+    ("consumer", TAKE, QUEUE, {}, True),
+    ("consumer", TAKE_OFF, QUEUE, {}, True),
+    ("consumer", HINT, QUEUE, {}, False),
+    ("consumer", TAKE, OTHERS_QUEUE, {}, False),
+    ("consumer", TAKE_OFF, OTHERS_QUEUE, {}, False),
+    ("consumer", TAKE, QUEUE_ELSEWHERE, {}, False),
+    ("producer", TAKE, QUEUE, {}, False),
+    ("producer", TAKE_OFF, QUEUE, {}, False),
+    ("janitor", TAKE, QUEUE, {}, False),
     ("janitor", LIST, "commits/", {}, True),
     ("janitor", VERSIONS, "data/", {}, True),
     ("janitor", VERSIONS, "receipts/", {}, False),
@@ -110,7 +124,9 @@ OWNERS_TABLE: list[tuple[str, str, Context, bool]] = [
 
 def filled(name: PolicyName, bucket: str = BUCKET, prefix: str = "feed/") -> dict[str, Any]:
     """A policy for the bucket of these tests."""
-    return policy(name, bucket=bucket, prefix=prefix, consumer="consumer", account=ACCOUNT)
+    return policy(
+        name, bucket=bucket, prefix=prefix, consumer="consumer", queue="hints", account=ACCOUNT
+    )
 
 
 def may(
@@ -124,7 +140,9 @@ def may(
     """Whether a request goes through, at a bucket that has the bucket's policy."""
     whole = {"aws:SecureTransport": "true", "aws:ResourceAccount": ACCOUNT}
     resource = f"arn:aws:s3:::{bucket}"
-    if action in {LIST, VERSIONS}:
+    if action.startswith("sqs:"):
+        resource = place
+    elif action in {LIST, VERSIONS}:
         whole["s3:prefix"] = f"feed/{place}"
     else:
         resource += f"/feed/{place}"
@@ -150,9 +168,10 @@ def test_nobody_at_all_may_spoil_a_record(
 
 
 def test_no_actor_has_a_right_in_another_feed() -> None:
-    """Every right ends at the feed's prefix."""
+    """Every right in the bucket ends at the feed's prefix."""
     for actor, action, place, context, _ in TABLE:
-        assert not may(filled(actor, prefix="fee/"), action, place, context)
+        if action.startswith("s3:"):
+            assert not may(filled(actor, prefix="fee/"), action, place, context)
 
 
 @pytest.fixture
@@ -207,6 +226,23 @@ def test_the_policies_allow_all_that_is_really_asked(
         assert refused == []
 
 
+def test_the_consumer_may_do_all_that_hints_take(feed_url: str) -> None:
+    """A hint comes, and is taken off the queue."""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="hints")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    queue = HintQueue(url, feed_url)
+    asked: list[str] = []
+    queue._client.meta.events.register(
+        "provide-client-params.sqs", lambda model, **_: asked.append(model.name)
+    )
+    queue.delete(queue.receive(0))
+    # A batch of deletions is a right of its own nowhere.
+    actions = [f"sqs:{name.removesuffix('Batch')}" for name in asked]
+    assert actions == [TAKE, TAKE_OFF]
+    assert all(may(filled("consumer"), action, QUEUE, {}) for action in actions)
+
+
 def test_a_feed_may_be_the_whole_bucket() -> None:
     """Without a prefix, no slash is left of it."""
     text = json.dumps(filled("consumer", prefix=""))
@@ -218,7 +254,7 @@ def test_a_feed_may_be_the_whole_bucket() -> None:
 def test_a_template_is_filled_in_whole(name: PolicyName) -> None:
     """No place is left in capitals."""
     text = json.dumps(filled(name))
-    assert not [word for word in ("BUCKET", "FEED", "CONSUMER", "ACCOUNT") if word in text]
+    assert not [word for word in ("BUCKET", "FEED", "CONSUMER", "QUEUE", "ACCOUNT") if word in text]
 
 
 def test_statements_are_compared_as_s3_hands_them_back() -> None:

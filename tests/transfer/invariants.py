@@ -7,7 +7,7 @@ from the objects of the feed: nothing of the consumer's is asked but what it sho
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -176,15 +176,19 @@ def require_data_before_commits(objects: Objects) -> None:
             assert (digest, len(body)) == (file.sha256, file.bytes), f"integrity: {file.key}"
 
 
-def require_sound(look: Look, objects: Objects) -> None:
-    """Visibility, integrity and no duplicate, at any instant."""
+def require_sound(look: Look, objects: Objects, *, is_mistaken: bool = False) -> None:
+    """Visibility, integrity and no duplicate, at any instant.
+
+    Whoever is mistaken about the contract may refuse what he should accept, until he knows better.
+    """
     known = commits(objects)
     for entry in look.entries:
         assert entry.slot in known, f"visibility: {entry.slot} was judged and does not exist"
         assert entry.identity == known[entry.slot].identity, f"integrity: {entry.slot}"
-        assert entry.verdict == verdict(objects, entry.slot), f"integrity: {entry}"
-    judged = {entry.slot for entry in look.entries}
-    assert look.shown == expected(objects, judged), "visibility: other than what was accepted"
+        is_due = entry.verdict == verdict(objects, entry.slot)
+        assert is_due or (is_mistaken and entry.verdict == "rejected"), f"integrity: {entry}"
+    accepted = {entry.slot for entry in look.entries if entry.verdict == "accepted"}
+    assert look.shown == expected(objects, accepted), "visibility: other than what was accepted"
     for _, digests in look.shown.values():
         for digest in digests:
             assert look.kept.get(digest) == digest, f"integrity: the lake's file {digest}"
@@ -198,18 +202,47 @@ def require_monotone(before: Shown, after: Shown) -> None:
 
 
 def require_sound_receipts(objects: Objects) -> None:
-    """A receipt says what has to be said; nobody is told twice."""
-    known = commits(objects)
-    for key, receipt in receipts(objects).items():
+    """A receipt says what has to be said; nobody is told twice.
+
+    The same verdict for another reason is something else: a revision that names another identity
+    than the one before it has was judged, when there was none before it.
+    """
+    known, shown = commits(objects), expected(objects)
+    found = receipts(objects)
+    for key, receipt in found.items():
         assert key.slot in known, f"receipts: {key} of what does not exist"
         assert receipt.identity == known[key.slot].identity, f"receipts: {key}"
-        assert receipt.verdict == verdict(objects, key.slot), f"receipts: {key}"
-        assert key.judgement == 1, f"receipts: {key} says once more what was said"
+        if replace(key, judgement=key.judgement + 1) not in found:
+            is_due = receipt.verdict == verdict(objects, key.slot)
+            assert is_due or is_superseded(key.slot, shown), f"receipts: {key}"
+        if key.judgement > 1:
+            before = found[replace(key, judgement=key.judgement - 1)]
+            assert before.checks != receipt.checks, f"receipts: {key} says once more what was said"
+
+
+def is_superseded(slot: Slot, shown: Shown) -> bool:
+    """Whether nobody asks any more for telemetry that was refused: a later revision is shown."""
+    revision, _ = shown.get((slot.dataset, slot.period), (-1, ()))
+    return slot.dataset == "telemetry" and revision > slot.revision
+
+
+def rejected_and_superseded(objects: Objects) -> list[Slot]:
+    """What was rejected, and then replaced by something better."""
+    shown = expected(objects)
+    return [
+        slot
+        for slot in commits(objects)
+        if verdict(objects, slot) == "rejected"
+        and shown.get((slot.dataset, slot.period), (-1, ()))[0] > slot.revision
+    ]
 
 
 def require_rest(look: Look, objects: Objects, consumer: str) -> None:
     """When nothing is disturbed any more: no loss, convergence, every receipt is there."""
-    require_sound(look, objects)
+    require_sound(look, objects, is_mistaken=True)
+    for entry in look.entries:
+        is_due = entry.verdict == verdict(objects, entry.slot)
+        assert is_due or is_superseded(entry.slot, look.shown), f"convergence: {entry}"
     known = set(commits(objects))
     assert {entry.slot for entry in look.entries} == known, "no loss: not all was judged"
     assert look.shown == expected(objects), "convergence"

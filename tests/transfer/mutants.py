@@ -5,16 +5,19 @@ Each is a way in which others have got it wrong, or in which it would be easy to
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import pytest
 
+from powerstage import janitor
 from powerstage.checks import CheckResult, passes
+from powerstage.consumer import receipts
 from powerstage.consumer.consume import _Run
 from powerstage.consumer.judge import COMMIT_CHAIN, Judge, Judgement
 from powerstage.consumer.ledger import Ledger
-from powerstage.contract import Receipt, Slot
+from powerstage.contract import Receipt, ReceiptKey, Slot
 from powerstage.contract.layout import DataKey
 from powerstage.errors import (
     ConflictError,
@@ -22,6 +25,7 @@ from powerstage.errors import (
     StoreUnavailableError,
 )
 from powerstage.producer.feed import Feed
+from powerstage.store import VersionInfo
 from powerstage.store.s3 import S3Store
 from tests.transfer.stage import module
 
@@ -110,8 +114,8 @@ def commit_before_data(patch: Patch) -> None:
 
 
 def others_content_taken_as_own(patch: Patch) -> None:
-    """What stands there is what we would have written."""
-    patch.setattr(Feed, "_is_own", lambda *_: True)
+    """Readings that stand there are those that we would have written."""
+    patch.setattr(Feed, "_is_own", lambda _, standing, *__: bool(standing.files))
 
 
 def shared_data_key(patch: Patch) -> None:
@@ -243,6 +247,43 @@ def chain_not_checked(patch: Patch) -> None:
     patch.setattr(Judge, "_chain", chain)
 
 
+def no_grace(patch: Patch) -> None:
+    """What no commit names now, none will name."""
+    find_waste = janitor.find_waste
+    patch.setattr(
+        janitor,
+        "find_waste",
+        lambda store, *, now: find_waste(store, now=now + 2 * janitor.GRACE),
+    )
+
+
+def deleted_by_name(patch: Patch) -> None:
+    """What was found to be waste is what stands there now."""
+
+    def delete(self: S3Store, version: VersionInfo) -> None:
+        for standing in self.versions(version.key):
+            delete_version(self, standing)
+
+    delete_version = S3Store.delete_version
+    patch.setattr(S3Store, "delete_version", delete)
+
+
+def told_once_taken_as_last(patch: Patch) -> None:
+    """What was told once need not be told again. Something else may have been, since."""
+
+    def send_unless_told(store: Any, receipt: Receipt) -> Receipt:
+        for judgement in range(1, receipt.judgement + 1):
+            key = ReceiptKey(consumer=receipt.consumer, slot=receipt.slot, judgement=judgement)
+            with suppress(ObjectNotFoundError):
+                told = Receipt.from_json(b"".join(store.get(str(key))))
+                if told.says_the_same_as(receipt):
+                    return told
+        return send(store, receipt)
+
+    send = receipts.send
+    patch.setattr(module("consumer.outbox"), "send", send_unless_told)
+
+
 # Seen when the consumer dies between its own steps, when a request of a calm transfer meets a
 # fault, when several race.
 MUTANTS: Final[dict[str, tuple[Callable[[Patch], None], ...]]] = {
@@ -263,5 +304,8 @@ MUTANTS: Final[dict[str, tuple[Callable[[Patch], None], ...]]] = {
         last_judged_shown,
         chain_not_checked,
         damage_believed,
+        told_once_taken_as_last,
+        no_grace,
+        deleted_by_name,
     ),
 }

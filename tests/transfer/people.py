@@ -1,18 +1,17 @@
-"""Who takes part in a history: producers who race, lie, correct and retract; two consumers."""
+"""Who writes into a feed: producers who race, lie, correct and retract; and who cleans it up."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final, Protocol
 
-from powerstage.consumer import discover
+from powerstage import janitor
 from powerstage.contract import Commit, CommitKey, DataFile, InventoryPin, Slot
-from powerstage.contract.layout import data_key
+from powerstage.contract.layout import DATA, data_key
 from powerstage.producer import Published, retract
 from powerstage.producer.feed import contract_pin
-from powerstage.store import Store, create
+from powerstage.producer.publish import SENDERS
+from powerstage.store import Store, VersionedStore, create
 from tests.conftest import clock
 from tests.fuzzing.dice import Dice
 from tests.transfer import invariants
@@ -21,16 +20,10 @@ from tests.transfer.stage import (
     CONTRACT,
     PERIODS,
     TextSource,
-    consume_into,
     publish_texts,
-    source,
-    spoilt,
     text,
 )
 from tests.transfer.wire import URL, Wire
-
-ONLY_ONE_IN: Final = 3
-SAME_NAME_ONE_IN: Final = 4
 
 
 class Person(Protocol):
@@ -41,7 +34,7 @@ class Person(Protocol):
         """Whose requests these are."""
         ...
 
-    def run(self, store: Store, dice: Dice | None) -> None:
+    def run(self, store: VersionedStore, dice: Dice | None) -> None:
         """One run; without dice nothing is left out."""
         ...
 
@@ -60,9 +53,14 @@ class Producer:
     revise: str = ""
 
     def run(self, store: Store, dice: Dice | None) -> None:
-        """Publish."""
-        del dice
-        publish_texts(store, self.texts, revise=self.revise, on_delivery=self._require_done)
+        """Publish, one by one or several at once."""
+        publish_texts(
+            store,
+            self.texts,
+            revise=self.revise,
+            senders=SENDERS if dice and dice.below(2) else 1,
+            on_delivery=self._require_done,
+        )
 
     def require_conflict(self, objects: Objects) -> None:
         """Somebody has delivered something else for one of his periods."""
@@ -152,59 +150,34 @@ class Forger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consumer:
-    """Consumes into a lake of its own; ``called`` is its name in receipts."""
+class Janitor:
+    """Removes what no commit names, once its grace is over."""
 
     name: str
-    called: str
-    lake: Path
+    wire: Wire
 
-    @property
-    def has_lake(self) -> bool:
-        """Whether there is one to look into."""
-        return (self.lake / "ledger.sqlite").exists()
-
-    def run(self, store: Store, dice: Dice | None) -> None:
-        """Consume all, or now and then the newest revision alone: what it replaces comes later."""
-        only = None
-        if dice and dice.below(ONLY_ONE_IN) == 0:
-            only = [max(discover(store).slots, key=lambda slot: slot.revision)]
-        consume_into(store, self.lake, name=self.called, only=only)
+    def run(self, store: VersionedStore, dice: Dice | None) -> None:
+        """Look, and delete what was found; by the time that the look began."""
+        del dice
+        before = unnamed(self.wire.objects())
+        waste = janitor.find_waste(store, now=self.wire.now)
+        spared = before & unnamed(self.wire.objects()) - {item.object.key for item in waste}
+        self.wire.seen["an orphan spared by its grace"] += len(spared)
+        for item in janitor.delete_waste(store, waste):
+            self.wire.seen["an orphan removed"] += 1
+            written_at = self.wire.written_at(item.object.key) or item.object.modified_at
+            is_back = written_at >= self.wire.now - janitor.GRACE
+            self.wire.seen["an orphan removed that had just come again"] += is_back
 
     def require_conflict(self, objects: Objects) -> None:
-        """A consumer has no conflict with anybody."""
-        raise AssertionError(f"receipts: {self.name} has too many of them, of {len(objects)}")
+        """Every commit can be read."""
+        raise AssertionError(f"{self.name} was told of a conflict, of {len(objects)} objects")
 
 
-def cast(wire: Wire, dice: Dice, folder: Path) -> Sequence[Person]:
-    """Who takes part: an honest producer first, two consumers last."""
-    corrected = source("corrected")
-    others: Sequence[Person] = (
-        Producer(name="twin", wire=wire, texts=source()),
-        Producer(name="liar", wire=wire, texts=source("other", PERIODS[1:])),
-        Producer(name="corrector", wire=wire, texts=corrected, revise="late data"),
-        Producer(name="spoiler", wire=wire, texts=spoilt(corrected), revise="a correction"),
-        Producer(
-            name="mover",
-            wire=wire,
-            texts=TextSource(texts=source().texts, inventory=b"more devices\n"),
-            revise="devices were missing",
-        ),
-        Retractor(name="retractor", wire=wire, period=PERIODS[1]),
-        Forger(
-            name="forger", wire=wire, slot=Slot(dataset="telemetry", period=PERIODS[0], revision=1)
-        ),
-    )
-    first = dice.pick(others)
-    second = dice.pick([one for one in others if one is not first])
-    names = ("east", "west")
-    called = ("east", "east") if dice.below(SAME_NAME_ONE_IN) == 0 else names
-    return (
-        Producer(name="honest", wire=wire, texts=source()),
-        first,
-        *([second] if dice.below(2) else []),
-        *(
-            Consumer(name=name, called=receipts, lake=folder / name)
-            for name, receipts in zip(names, called, strict=True)
-        ),
-    )
+WRITERS: Final = (Producer, Retractor, Forger)
+
+
+def unnamed(objects: Objects) -> set[str]:
+    """Data that no commit names."""
+    named = {file.key for commit in invariants.commits(objects).values() for file in commit.files}
+    return {key for key in objects if key.startswith(DATA)} - named

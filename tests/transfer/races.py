@@ -17,11 +17,27 @@ SOMETIMES: Final = (
     "409",
     "412 other",
     "412 own",
+    "a bogus hint",
+    "an orphan removed",
+    "an orphan removed that had just come again",
+    "an orphan spared by its grace",
+    "judged again",
     "late arrival applied",
+    "refused, then judged again and accepted",
     "rejected, then superseded",
     "restart between ledger and receipt",
     "two consumers judge the same commit",
 )
+
+
+# Those that once failed: tests play them first.
+FAILED_SEEDS: Final = Path(__file__).with_name("failed_seeds.txt")
+
+
+def failed_seeds() -> list[int]:
+    """The first word of each line that is no comment."""
+    lines = FAILED_SEEDS.read_text(encoding="utf-8").splitlines()
+    return [int(line.split()[0]) for line in lines if line and not line.startswith("#")]
 
 
 def race(wire: Wire, folder: Path, seeds: Iterable[int]) -> Counter[str]:

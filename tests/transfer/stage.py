@@ -25,7 +25,17 @@ from tests.transfer.judging import SPOILT, InlineExecutor, StubChecker
 from tests.transfer.wire import Sent, Wire
 
 CONTRACT: Final = default()
+# Nobody delivers by it.
+MISTAKEN: Final = contracts.loads(CONTRACT.text.replace("maximum: 2000", "maximum: 1000"), "other")
 PERIODS: Final = (START, START + timedelta(hours=1))
+PAGE: Final = 2
+POOLS: Final = (
+    "consumer.ahead",
+    "consumer.outbox",
+    "janitor",
+    "producer.ahead",
+    "producer.publish",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +122,13 @@ def publish_texts(
     texts: TextSource,
     *,
     revise: str = "",
+    senders: int = 1,
     on_delivery: Callable[[Published], None] = lambda _: None,
 ) -> list[Published]:
     """One run of a producer."""
-    return publish(texts, store, clock=clock, revise=revise, on_delivery=on_delivery)
+    return publish(
+        texts, store, clock=clock, revise=revise, senders=senders, on_delivery=on_delivery
+    )
 
 
 def consume_into(
@@ -139,14 +152,17 @@ def connected() -> Iterator[Wire]:
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
         # It would be used up, and retries would depend on what ran before.
         patch.setattr(RetryQuota, "acquire", lambda *_: True)
-        yield Wire()
+        wire = Wire()
+        patch.setattr("moto.s3.models.utcnow", lambda: wire.now.replace(tzinfo=None))
+        yield wire
 
 
 @contextmanager
 def in_process() -> Iterator[Wire]:
     """A wire; within, nothing runs side by side, and no worker is started.
 
-    A contract is parsed once: it takes longer than a whole transfer does here.
+    A contract is parsed once: it takes longer than a whole transfer does here. A page holds so few
+    commits that a look sees a part of the feed.
     """
     loads = cache(lambda text: contracts.loads(text, "contract"))
     with connected() as wire, pytest.MonkeyPatch.context() as patch:
@@ -154,6 +170,7 @@ def in_process() -> Iterator[Wire]:
             patch.setattr(module(f"consumer.{name}"), "loads", lambda text, _: loads(text))
         for name in ("consume", "ahead"):
             patch.setattr(module(f"consumer.{name}"), "Checker", StubChecker)
-        for name in ("consumer.ahead", "consumer.outbox", "producer.ahead", "producer.publish"):
+        patch.setattr(module("store.s3"), "PAGE", PAGE)
+        for name in POOLS:
             patch.setattr(module(name), "ThreadPoolExecutor", InlineExecutor)
         yield wire

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -22,13 +23,14 @@ from botocore.exceptions import (
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeKey, s3_backends
 from moto.s3.responses import S3Response
 from werkzeug.exceptions import HTTPException
 
 from powerstage.sim.embedded import REGION
-from powerstage.store import Store, open_store
+from powerstage.store import VersionedStore, open_store
 from powerstage.store.s3 import S3Store
+from tests.conftest import NOW
 
 BUCKET: Final = "wire"
 PREFIX: Final = "feed"
@@ -108,10 +110,12 @@ class Wire:
     """One client of boto3, whose requests are answered by moto within the process.
 
     Each thread sends in the name of its caller; one that has none, in that of the last.
+    The bucket keeps versions, and takes ``now`` for the time.
     ``seen`` counts what was worth seeing.
     """
 
     def __init__(self) -> None:
+        self.now = NOW
         store = open_store(URL, endpoint_url="http://localhost")
         assert isinstance(store, S3Store)
         self._client = store._client
@@ -128,25 +132,36 @@ class Wire:
         if BUCKET not in self._backend.buckets:
             self._backend.create_bucket(BUCKET, REGION)
         self._bucket = self._backend.buckets[BUCKET]
+        self._bucket.versioning_status = "Enabled"
         self.empty()
 
+    def clock(self) -> datetime:
+        """The time."""
+        return self.now
+
     @property
-    def store(self) -> Store:
+    def store(self) -> VersionedStore:
         """The feed, as the product opens it."""
         return S3Store(self._client, BUCKET, PREFIX)
 
     def empty(self) -> None:
         """Forget every object, and what is still on its way."""
-        for key in self._bucket.keys.values():
-            key.dispose()
-        self._bucket.keys.clear()
+        for name in list(self._bucket.keys):
+            self._bucket.keys.pop(name)
+        self.now = NOW
         self.late.clear()
         self._writers.clear()
 
     def objects(self) -> dict[str, bytes]:
         """Every object of the feed, by a look into the server."""
         start = len(PREFIX) + 1
-        return {name[start:]: key.value for name, key in self._bucket.keys.items()}
+        last = self._bucket.keys.items()
+        return {name[start:]: key.value for name, key in last if isinstance(key, FakeKey)}
+
+    def written_at(self, key: str) -> datetime | None:
+        """When an object was written last; None if it is not there."""
+        found: FakeKey | None = self._bucket.keys.get(f"{PREFIX}/{key}")
+        return None if found is None else found.last_modified.replace(tzinfo=UTC)
 
     def put(self, objects: dict[str, bytes]) -> None:
         """Lay objects down, unseen by anybody."""
