@@ -181,7 +181,9 @@ class Feed:
         commit = self._commit(offer, pin, before)
         self._store.put(offer.file.key, offer.path, sha256=offer.file.sha256)
         standing = create_commit(self._store, commit)
-        if standing.identity != commit.identity and not self._is_own(standing, offer, pin):
+        # The identity says nothing of the contract's text.
+        is_ours = (standing.identity, standing.contract) == (commit.identity, commit.contract)
+        if not is_ours and not self._is_own(standing, offer, pin):
             self._conflicts.append(_difference(standing, offer))
             self.refuse_conflicts()
         offer.path.unlink()

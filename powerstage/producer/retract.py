@@ -74,7 +74,7 @@ def retract(
     )
     feed.put_contract()
     stands = create_commit(store, commit)
-    if stands.identity != commit.identity:
+    if (stands.identity, stands.contract) != (commit.identity, commit.contract):
         raise ConflictError(
             f"{commit.slot} was written by {stands.producer or 'somebody'} at the same time",
             cause=f"it holds {stands.rows} rows",

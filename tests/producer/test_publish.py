@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import powerstage
-from powerstage.contract import CommitKey, Contract, Slot
+from powerstage.contract import Commit, CommitKey, Contract, Slot
 from powerstage.engine import connect
 from powerstage.errors import ConflictError, StoreRefusedError, StoreUnavailableError
 from powerstage.producer import (
@@ -400,6 +400,18 @@ def test_a_faster_producer_with_the_same_content_is_none(
     store = Rival(key, whole[key])
     publish(small, store, clock=clock)
     assert objects(store) == whole
+
+
+def test_a_faster_producer_under_another_contract_text_is_a_conflict(
+    small: MockSource, whole: dict[str, bytes]
+) -> None:
+    """The identity of its commit is ours, and no consumer would accept it."""
+    key = str(CommitKey(slot=AFTERNOON))
+    ours = Commit.from_json(whole[key])
+    theirs = replace(ours, contract=replace(ours.contract, sha256="0" * 64))
+    assert theirs.identity == ours.identity
+    with pytest.raises(ConflictError, match="other content"):
+        publish(small, Rival(key, theirs.to_json()), clock=clock)
 
 
 def test_a_commit_that_cannot_be_read_is_a_conflict(

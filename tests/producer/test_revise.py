@@ -1,6 +1,7 @@
 """Revisions: what was delivered is superseded, taken back, or said never to have been."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -226,6 +227,21 @@ def test_a_retraction_that_comes_second_is_a_conflict(
     publish(corrected, theirs, clock=clock, revise="late data")
     key = str(CommitKey(slot=next_of(AFTERNOON)))
     store = Rival(key, objects(theirs)[key])
+    for known, body in whole.items():
+        store.put(known, body)
+    with pytest.raises(ConflictError, match=str(next_of(AFTERNOON))):
+        retract(store, small.contract, NOON, clock=clock)
+
+
+def test_a_retraction_under_another_contract_text_is_not_ours(
+    whole: dict[str, bytes], small: MockSource
+) -> None:
+    """Its identity is, and no consumer would accept it."""
+    ahead, key = store_of(whole), str(CommitKey(slot=next_of(AFTERNOON)))
+    retract(ahead, small.contract, NOON, clock=clock)
+    ours = Commit.from_json(objects(ahead)[key])
+    theirs = replace(ours, contract=replace(ours.contract, sha256="0" * 64))
+    store = Rival(key, theirs.to_json())
     for known, body in whole.items():
         store.put(known, body)
     with pytest.raises(ConflictError, match=str(next_of(AFTERNOON))):
