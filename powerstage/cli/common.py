@@ -1,6 +1,7 @@
 """What commands share: options, the clock, the guard on writing, how a result leaves."""
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -19,9 +20,12 @@ from powerstage.display import Progress, Terminal
 from powerstage.errors import RecordError, UsageError
 from powerstage.store import Store, VersionedStore, is_local, open_store
 
+PERIOD_FORMS: Final = "a period reads like 2026-11-01T0500, T05:00 or T05:00Z, in UTC"
+_MOMENT: Final = re.compile(r"(T[0-9]{2}):?([0-9]{2})Z?$")
+
 
 class _Period(click.ParamType[datetime]):
-    """A period, as records name it."""
+    """A period, as records name it, or as other tools write a moment in UTC."""
 
     name = "period"
 
@@ -30,9 +34,9 @@ class _Period(click.ParamType[datetime]):
     ) -> datetime:
         """The start of the period."""
         try:
-            return parse_period(str(value))
+            return parse_period(_MOMENT.sub(r"\1\2", str(value)))
         except RecordError as error:
-            self.fail(f"{error.message}: {error.fix}", param, ctx)
+            self.fail(f"{error.message}: {PERIOD_FORMS}", param, ctx)
 
 
 PERIOD: Final = _Period()

@@ -251,8 +251,8 @@ def retract(
 ) -> None:
     """Say that a PERIOD of FEED holds nothing: its readings are taken back.
 
-    PERIOD reads like 2026-11-01T0500. Where nothing was delivered, it is said that there is nothing
-    to deliver. What was delivered stays in the feed, under its revision.
+    PERIOD reads like 2026-11-01T0500 or 2026-11-01T05:00Z. Where nothing was delivered, it is said
+    that there is nothing to deliver. What was delivered stays in the feed, under its revision.
     """
     store = open_to_write(feed, yes_write_to)
     contract = load_contract(contract_path) or feed_contract(store)

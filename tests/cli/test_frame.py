@@ -158,6 +158,7 @@ def test_the_version_is_that_of_the_package(powerstage: Run) -> None:
         ("synth {tmp}/new --devices few", "'few' is not a valid integer"),
         ("synth {tmp}/new --start noon", "'noon' does not match"),
         ("validate {data} --inventory {tmp}/none.csv", "does not exist"),
+        ("retract {feed} 2026-11-02T05", "reads like 2026-11-01T0500, T05:00 or T05:00Z, in UTC"),
     ],
 )
 def test_a_wrong_command_line_is_usage(

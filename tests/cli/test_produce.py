@@ -359,3 +359,14 @@ def test_nobody_publishes_under_another_version_by_oversight(
     assert "carries contract/power-telemetry/1.1.0.odcs.yaml" in refused.stderr
     meant = powerstage("publish", export, feed, "--contract", export / "contract.odcs.yaml")
     assert "carries contract" not in meant.stderr
+
+
+@pytest.mark.parametrize("period", ["2026-11-02T0500", "2026-11-02T05:00", "2026-11-02T05:00Z"])
+def test_a_period_is_named_as_records_or_as_other_tools_do(
+    powerstage: Run, tmp_path: Path, period: str
+) -> None:
+    """What is retracted is the same each time."""
+    powerstage("synth", tmp_path / "feed", "--devices", "1")
+    done = powerstage("retract", tmp_path / "feed", period)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "feed" / "commits/telemetry/2026-11-02T0500/r000001.json").is_file()
