@@ -20,6 +20,7 @@ from powerstage.checks.query import refusal
 from powerstage.consumer.judge import INVENTORY_ACCEPTED
 from powerstage.contract import Column, Contract, Dataset, default, front_matter, loads
 from powerstage.contract.model import DatasetName
+from powerstage.display.terminal import counted
 from powerstage.engine import connect
 from powerstage.errors import UsageError
 from powerstage.producer import MockSource, publish, synthesise, write_export
@@ -284,10 +285,9 @@ def _cell(text: str) -> str:
 
 def _length(length: timedelta) -> str:
     seconds = int(length.total_seconds())
-    units = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+    units = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
     unit = next(unit for unit, of_seconds in units.items() if seconds % of_seconds == 0)
-    count = seconds // units[unit]
-    return f"{count:,} {unit.removesuffix('s') if count == 1 else unit}"
+    return counted(seconds // units[unit], unit)
 
 
 def _resource(file: str, **values: object) -> str:

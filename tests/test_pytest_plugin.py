@@ -303,7 +303,7 @@ def test_what_the_clock_shows_of_a_feed_warns(broken_feed: Path, project: Path) 
     call = ["-v", "--powerstage-target=feed", f"powerstage::{name}"]
     done = run_pytest(project, *call)
     assert (outcomes(done), done.returncode) == ({name: "PASSED"}, 0)
-    assert re.search(r"DataWarning: every period arrives in time +1 findings", done.stdout)
+    assert re.search(r"DataWarning: every period arrives in time +1 finding", done.stdout)
     assert "2026-11-01T02:00:00Z" in done.stdout
 
 

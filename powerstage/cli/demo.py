@@ -18,7 +18,7 @@ from powerstage.cli.common import (
 )
 from powerstage.contract import default
 from powerstage.display.document import consumed_part, document
-from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
+from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal, counted
 from powerstage.faults import all_faults, names_by_level, truth_of
 from powerstage.producer import synthesise
 from powerstage.sim.demo import (
@@ -88,7 +88,8 @@ def demo(
     terminal = results(as_json)
     terminal.line(
         ("powerstage demo", BOLD),
-        f"  seed {seed}, {devices} devices, {days} days, {len(names)} faults",
+        f"  seed {seed}, {counted(devices, 'device')}, {counted(days, 'day')},"
+        f" {counted(len(names), 'fault')}",
     )
     stages = _Stages(terminal)
     with demo_store(
@@ -170,7 +171,8 @@ def _show_sums(terminal: Terminal, result: DemoResult) -> None:
     caught = result.count("caught")
     terminal.line(
         (f"{caught} of {caught + result.count('missed')} faults caught", BOLD),
-        f", {len(result.blamed)} false alarms in {result.clean_deliveries} clean deliveries.",
+        f", {counted(len(result.blamed), 'false alarm')}"
+        f" in {result.clean_deliveries} clean deliveries.",
     )
     for outcome, words in (
         ("let pass", "harmless, and let pass"),

@@ -15,7 +15,7 @@ from powerstage.cli.common import (
     yes_option,
 )
 from powerstage.contract import default
-from powerstage.display.terminal import BOLD, GOOD, Terminal
+from powerstage.display.terminal import BOLD, GOOD, Terminal, deliveries
 from powerstage.producer import synthesise
 from powerstage.sim import Seeded, seed_dev_bucket
 from powerstage.store import open_bucket
@@ -86,7 +86,7 @@ def _show(terminal: Terminal, feed: str, seeded: Seeded, *, dry_run: bool) -> No
         terminal.line(("✓ ", GOOD), "the bucket is empty, and its settings are as they should be")
     new = sum(delivery.state == "new" for delivery in seeded.published)
     words = "would be published" if dry_run else "published"
-    terminal.line(("✓ ", GOOD), (f"{new} deliveries", BOLD), f" {words} in {feed}")
+    terminal.line(("✓ ", GOOD), (deliveries(new), BOLD), f" {words} in {feed}")
     counts = ", ".join(f"{count:,} {verb}" for verb, count in seeded.requests.items())
     terminal.line(f"  cost: {counts}; {seeded.sent_bytes:,} bytes sent")
     if not dry_run:

@@ -19,7 +19,7 @@ from powerstage.cli.common import (
 from powerstage.consumer import feed_contract
 from powerstage.display import Terminal
 from powerstage.display.document import document
-from powerstage.display.terminal import BOLD, DIM, GOOD
+from powerstage.display.terminal import BOLD, DIM, GOOD, counted
 from powerstage.janitor import GRACE, Waste, delete_waste, find_waste
 
 
@@ -75,5 +75,7 @@ def _show(terminal: Terminal, feed: str, waste: Sequence[Waste], *, is_deleted: 
     size_bytes = sum(item.object.size_bytes for item in waste)
     words = "deleted from" if is_deleted else "would be deleted from"
     terminal.line(
-        ("✓ ", GOOD), (f"{len(waste)} objects", BOLD), f" {words} {feed}   {size_bytes:,} bytes"
+        ("✓ ", GOOD),
+        (counted(len(waste), "object"), BOLD),
+        f" {words} {feed}   {size_bytes:,} bytes",
     )

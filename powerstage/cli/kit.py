@@ -8,7 +8,7 @@ import click
 from powerstage.cli.common import contract_option, json_option, leave, load_contract, results
 from powerstage.contract import default
 from powerstage.display.document import contract_part, document
-from powerstage.display.terminal import GOOD
+from powerstage.display.terminal import GOOD, counted
 from powerstage.kit import write_kit
 
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
@@ -50,8 +50,8 @@ def kit(
     terminal = results(as_json)
     terminal.line(
         ("✓ ", GOOD),
-        f"a kit in {folder}: {written.periods} periods, {written.readings:,} readings,"
-        f" {written.checks} checks",
+        f"a kit in {folder}: {counted(written.periods, 'period')},"
+        f" {counted(written.readings, 'reading')}, {counted(written.checks, 'check')}",
     )
     terminal.line(f"  read {folder / 'README.md'}, or run: pytest {folder / 'tests'}")
     leave(

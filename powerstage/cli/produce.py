@@ -25,7 +25,7 @@ from powerstage.contract import Contract, ContractKey, default, period_text
 from powerstage.display.document import document, published_part, report_part
 from powerstage.display.report import show_report
 from powerstage.display.story import show_published
-from powerstage.display.terminal import BAD, GOOD
+from powerstage.display.terminal import BAD, GOOD, counted
 from powerstage.errors import UsageError
 from powerstage.faults import (
     Injector,
@@ -118,7 +118,9 @@ def synth(
         if fault_names(faults):
             raise UsageError("--faults does not go with --export", fix="publish faults into a feed")
         write_export(source, feed, "csv" if export_format == "csv" else "parquet")
-        terminal.line(("✓ ", GOOD), f"an export of {len(source.periods())} periods in {feed}")
+        terminal.line(
+            ("✓ ", GOOD), f"an export of {counted(len(source.periods()), 'period')} in {feed}"
+        )
         leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))
     store = open_to_publish(feed, yes_write_to)
     names = all_faults(source) if faults == "all" else fault_names(faults)

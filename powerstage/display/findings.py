@@ -17,6 +17,7 @@ from powerstage.consumer import Consumed
 from powerstage.consumer.consume import COMMIT_KEY, feed_checks
 from powerstage.contract import period_text
 from powerstage.contract.receipt import utc_text
+from powerstage.display.terminal import counted
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,10 +103,16 @@ def place(sample: Sample, folder: str) -> str:
     return f"{path}:{sample.row}" if sample.row else path
 
 
+def passed_words(passed: int, failed: int) -> str:
+    """How many checks pass, and how many do not."""
+    words = f"{counted(passed, 'check passes', 'checks pass')}"
+    return f"{words}, {counted(failed, 'does not', 'do not')}" if failed else words
+
+
 def count_words(failed: int, total: int, check: Check) -> str:
     """How many of how many, and which share."""
     if not total:
-        return f"{failed:,} {check.counts}"
+        return counted(failed, check.counts.removesuffix("s"), check.counts)
     return f"{failed:,} of {total:,} {check.counts} ({failed / total:.3%})"
 
 

@@ -10,6 +10,7 @@ from powerstage.display.findings import (
     CheckSummary,
     contract_line,
     count_words,
+    passed_words,
     place,
     row_words,
 )
@@ -32,9 +33,8 @@ def step_summary(target: str, checks: Sequence[CheckSummary], folder: str) -> st
     """The results as Markdown; nothing in them is read as markup."""
     findings = [summary for summary in checks if summary.findings]
     mark = "❌" if any(summary.outcome == "fail" for summary in findings) else "✅"
-    passed = len(checks) - len(findings)
-    text = f"### {mark} powerstage validate {_markdown(target)}\n\n{passed} checks pass"
-    text += f", {len(findings)} do not\n\n" if findings else "\n\n"
+    passed = passed_words(len(checks) - len(findings), len(findings))
+    text = f"### {mark} powerstage validate {_markdown(target)}\n\n{passed}\n\n"
     for index, summary in enumerate(findings):
         part = _part(summary, folder)
         if len((text + part).encode()) > SUMMARY_BYTES_MAX:

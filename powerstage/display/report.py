@@ -13,8 +13,18 @@ from powerstage.consumer import Consumed, Judgement
 from powerstage.contract import period_text
 from powerstage.contract.calendar import Gap
 from powerstage.contract.receipt import utc_text
-from powerstage.display.findings import count_words, place, row_words
-from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, WARN, Span, Terminal
+from powerstage.display.findings import count_words, passed_words, place, row_words
+from powerstage.display.terminal import (
+    BAD,
+    BOLD,
+    DIM,
+    GOOD,
+    WARN,
+    Span,
+    Terminal,
+    counted,
+    deliveries,
+)
 
 _FEED_FINDINGS_SHOWN: Final = 20
 _STYLES = {"accepted": GOOD, "rejected": BAD, "unreadable": BAD}
@@ -23,7 +33,7 @@ _STYLES = {"accepted": GOOD, "rejected": BAD, "unreadable": BAD}
 def show_report(terminal: Terminal, name: str, report: Report, folder: str = "") -> None:
     """One thing that was checked, and its findings; the files that they name are in a folder."""
     mark: Span = ("✓ ", GOOD) if report.ok else ("✗ ", BAD)
-    terminal.line(mark, (name, BOLD), f"   {_counts(report)} · {report.rows:,} rows")
+    terminal.line(mark, (name, BOLD), f"   {_counts(report)}")
     for finding in report.findings:
         _show_finding(terminal, name, finding, folder)
 
@@ -92,7 +102,7 @@ def show_judgement(terminal: Terminal, judgement: Judgement, folder: str = "") -
         words = finding.detail or finding.check.words
         terminal.line(*head, f"   {words}", (f"   check {finding.check.id}", DIM))
         return
-    terminal.line(*head, (f"   {_counts(judgement.report)} · {judgement.report.rows:,} rows", DIM))
+    terminal.line(*head, (f"   {_counts(judgement.report)}", DIM))
     for finding in findings:
         _show_finding(terminal, str(judgement.slot), finding, folder)
     if findings and terminal.is_for_people:
@@ -106,8 +116,8 @@ def show_feed(terminal: Terminal, feed: str, consumed: Consumed) -> None:
     terminal.line(
         ("✓ ", GOOD) if is_sound else ("✗ ", BAD),
         (feed, BOLD),
-        f"   {len(consumed.judgements)} deliveries: {_verdict_words(verdicts)};"
-        f" {rows:,} readings accepted",
+        f"   {deliveries(len(consumed.judgements))}: {_verdict_words(verdicts)};"
+        f" {counted(rows, 'reading')} accepted",
     )
     _show_feed(terminal, consumed)
 
@@ -120,7 +130,7 @@ def show_consumed(terminal: Terminal, consumed: Consumed) -> None:
     refused = f", {consumed.known_refused} of them not accepted" if consumed.known_refused else ""
     terminal.line(
         (f"{len(consumed.judgements)} new", BOLD),
-        f"{': ' + counts if counts else ''}, {rows:,} readings accepted;"
+        f"{': ' + counts if counts else ''}, {counted(rows, 'reading')} accepted;"
         f" {consumed.known} judged before{refused}{expired}",
     )
     _show_feed(terminal, consumed)
@@ -133,7 +143,7 @@ def show_gaps(terminal: Terminal, gaps: Sequence[Gap]) -> None:
         terminal.line(
             ("! ", WARN),
             f"missing: {period_text(gap.first)}{last}"
-            f" ({gap.periods} period{'s' if gap.periods > 1 else ''} never delivered)",
+            f" ({counted(gap.periods, 'period')} never delivered)",
         )
 
 
@@ -182,13 +192,12 @@ def show_feed_findings(terminal: Terminal, findings: Sequence[FeedFinding]) -> N
             finding.check.expected,
         )
     if len(shown) > _FEED_FINDINGS_SHOWN:
-        more = len(shown) - _FEED_FINDINGS_SHOWN
-        terminal.line(("! ", WARN), f"and {more:,} more findings about the feed: --json has all")
+        more = counted(len(shown) - _FEED_FINDINGS_SHOWN, "more finding")
+        terminal.line(("! ", WARN), f"and {more} about the feed: --json has all")
 
 
 def _counts(report: Report) -> str:
-    failed = len(report.findings)
-    return f"{report.passed} checks pass" + (f", {failed} do not" if failed else "")
+    return f"{passed_words(report.passed, len(report.findings))} · {counted(report.rows, 'row')}"
 
 
 def _show_samples(terminal: Terminal, finding: CheckResult, style: str) -> None:

@@ -2,7 +2,7 @@
 
 from powerstage.contract import Receipt, period_text
 from powerstage.display.report import show_feed_findings, show_gaps
-from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal
+from powerstage.display.terminal import BAD, BOLD, DIM, GOOD, Terminal, counted
 from powerstage.producer import FeedStatus, Published
 
 
@@ -14,7 +14,7 @@ def show_published(terminal: Terminal, feed: str, published: list[Published]) ->
         ("✓ ", GOOD),
         (f"{len(new)} new", BOLD),
         f", {len(published) - len(new)} unchanged → {feed}"
-        f"   {rows:,} readings, {sum(item.size_bytes for item in new):,} bytes sent",
+        f"   {counted(rows, 'reading')}, {sum(item.size_bytes for item in new):,} bytes sent",
     )
 
 

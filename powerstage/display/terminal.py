@@ -75,6 +75,16 @@ class Terminal:
             self.line(*spans)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """How many of something there are, in words: ``1 row``, ``1,200 rows``, ``2 deliveries``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def deliveries(number: int) -> str:
+    """How many deliveries, in words."""
+    return counted(number, "delivery", "deliveries")
+
+
 def _widths(headers: Sequence[str], rows: Sequence[Sequence[Span]]) -> list[int]:
     cells = [[_text(cell) for cell in row] for row in [list(headers), *rows]]
     return [max(_width(row[index]) for row in cells) for index in range(len(headers))]

@@ -16,6 +16,7 @@ from powerstage.consumer.look_over import look_over
 from powerstage.consumer.overview import Overview
 from powerstage.contract import Contract, Slot
 from powerstage.display.page import PutIn, render
+from powerstage.display.terminal import counted, deliveries
 from powerstage.errors import NothingToJudgeError, UsageError
 from powerstage.faults import (
     TRUTH,
@@ -161,13 +162,16 @@ def run_demo(
     write_truth(options.folder / "truth.json", plan, seed=options.seed, feed=store.url)
     on_stage(
         "synthesise",
-        f"{options.devices} devices, {len(source.periods())} periods, {len(plan)} faults planned",
+        f"{counted(options.devices, 'device')}, {counted(len(source.periods()), 'period')},"
+        f" {counted(len(plan), 'fault')} planned",
     )
     injector = Injector(plan, options.contract)
     published = publish(injector.source(source), injector.store(store), clock=clock)
     size_bytes = sum(item.size_bytes for item in published)
     rows = sum(item.rows for item in published if item.slot.dataset == "telemetry")
-    on_stage("publish", f"{len(published)} deliveries, {rows:,} readings, {size_bytes:,} bytes")
+    on_stage(
+        "publish", f"{deliveries(len(published))}, {counted(rows, 'reading')}, {size_bytes:,} bytes"
+    )
     with Lake(options.folder / "lake", make=True) as lake, Checker() as checker:
         consumed = consume(store, lake, clock=clock)
         overview = _overview(lake, checker, options.folder / "feed", clock)
@@ -180,7 +184,7 @@ def run_demo(
         ),
     )
     copied = copy_feed(store, FolderStore(options.folder / "feed"))
-    on_stage("keep a copy", f"{copied} objects in {options.folder / 'feed'}")
+    on_stage("keep a copy", f"{counted(copied, 'object')} in {options.folder / 'feed'}")
     result = _compare(plan, tuple(published), consumed)
     if overview is not None:
         page = options.folder / PAGE

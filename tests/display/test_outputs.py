@@ -9,7 +9,7 @@ import pytest
 from powerstage.checks import Check, CheckResult, Report, Sample, fails, passes
 from powerstage.contract.model import Severity
 from powerstage.display import Terminal
-from powerstage.display.findings import CheckSummary, summarise
+from powerstage.display.findings import CheckSummary, passed_words, summarise
 from powerstage.display.github import SUMMARY_BYTES_MAX, annotations, step_summary
 from powerstage.display.junit import junit
 from powerstage.display.report import show_report
@@ -51,7 +51,7 @@ def test_a_finding_on_a_pipe_is_a_compilers_line() -> None:
     report = Report(results=(passes(check("x.y"), 10), finding()), rows=10)
     show_report(Terminal(stream), "export", report, "export")
     assert stream.getvalue().splitlines() == [
-        "✗ export   1 checks pass, 1 do not · 10 rows",
+        "✗ export   1 check passes, 1 does not · 10 rows",
         (
             "export/d/a.csv:7: error value.range: value is in range:"
             ' found="65535.0" expected="0..2000 W" sn="X 1"'
@@ -141,7 +141,7 @@ def test_a_hostile_value_is_no_command_of_github() -> None:
 def test_a_summary_shows_values_and_obeys_none() -> None:
     """Markdown and HTML in a value are escaped; a table keeps its two columns."""
     text = step_summary("export", summaries(passes(check("x.y")), finding(HOSTILE)), "export")
-    assert text.startswith("### ❌ powerstage validate export\n\n1 checks pass, 1 do not\n")
+    assert text.startswith("### ❌ powerstage validate export\n\n1 check passes, 1 does not\n")
     (row,) = [line for line in text.splitlines() if line.startswith("| export")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
     assert "<" not in text
@@ -157,3 +157,16 @@ def test_a_summary_stays_below_githubs_limit() -> None:
     text = step_summary("feed", many, "feed")
     assert len(text.encode()) <= SUMMARY_BYTES_MAX + 100
     assert re.search(r"\nAnd \d+ more\.\n$", text)
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "words"),
+    [
+        (1, 0, "1 check passes"),
+        (41, 1, "41 checks pass, 1 does not"),
+        (1_000, 2, "1,000 checks pass, 2 do not"),
+    ],
+)
+def test_one_is_no_plural(passed: int, failed: int, words: str) -> None:
+    """Counts of checks read as people say them."""
+    assert passed_words(passed, failed) == words
