@@ -88,6 +88,8 @@ def validate(
     A delivery is named by the URL of its commit. No receipt is written, and no lake. In GitHub's
     actions, what fails is annotated and summarised there.
     """
+    if junit_path is not None and not junit_path.parent.is_dir():
+        raise UsageError(f"there is no folder {junit_path.parent}", fix="make it, or name another")
     terminal = results(as_json)
     is_delivery = target.endswith(".json")
 

@@ -159,6 +159,14 @@ def test_failing_rows_need_a_place(feed: Path, tmp_path: Path, name: str) -> Non
     assert isinstance(error, UsageError)
 
 
+def test_results_need_a_folder(tmp_path: Path) -> None:
+    """It is looked for before anything is judged, even before there is anything to judge."""
+    junit = tmp_path / "nowhere" / "junit.xml"
+    error = run("validate", tmp_path / "nothing", "--junit", junit).exception
+    assert isinstance(error, UsageError)
+    assert str(junit.parent) in error.message
+
+
 def test_ci_reads_files_and_annotations(
     feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
