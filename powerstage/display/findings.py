@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from powerstage.checks import (
     PERIOD_MISSING,
@@ -16,6 +17,7 @@ from powerstage.checks import (
 from powerstage.consumer import Consumed
 from powerstage.consumer.consume import COMMIT_KEY, feed_checks
 from powerstage.contract import period_text
+from powerstage.contract.load import DEFAULT_NAME
 from powerstage.contract.receipt import utc_text
 from powerstage.display.terminal import counted
 
@@ -125,9 +127,16 @@ def row_words(finding: CheckResult, sample: Sample) -> str:
 
 
 def contract_line(check: Check) -> tuple[str, str]:
-    """The contract's file and line; nothing where the rule stands in none."""
+    """The contract's file and line; nothing where the rule stands in no file that is here."""
     file, _, line = check.at.rpartition(":")
-    return (file, line) if line.isdigit() else ("", "")
+    return (file, line) if line.isdigit() and Path(file).is_file() else ("", "")
+
+
+def agreed_at(check: Check) -> str:
+    """Where a rule stands, in words where that is no file of the user's."""
+    file, _, line = check.at.rpartition(":")
+    is_built_in = file == DEFAULT_NAME and contract_line(check) == ("", "")
+    return f"line {line} of the default contract" if is_built_in else check.at
 
 
 def _result(check: Check, failed: int, total: int, samples: tuple[Sample, ...]) -> CheckResult:

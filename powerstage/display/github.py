@@ -8,6 +8,7 @@ from typing import Final
 from powerstage.contract.safe_text import safe
 from powerstage.display.findings import (
     CheckSummary,
+    agreed_at,
     contract_line,
     count_words,
     passed_words,
@@ -56,6 +57,7 @@ def _annotation(command: str, summary: CheckSummary, folder: str) -> str:
     lines = [
         f"{check.words}: {count_words(summary.failed, summary.total, check)}",
         f"first: {first}",
+        *([] if file else [f"agreed at {agreed_at(check)}"]),
         *(f"hint: {hint}" for hint in summary.hints),
     ]
     words = ",".join(f"{key}={_property(safe(value))}" for key, value in properties.items())
@@ -65,7 +67,7 @@ def _annotation(command: str, summary: CheckSummary, folder: str) -> str:
 def _part(summary: CheckSummary, folder: str) -> str:
     check = summary.check
     counted = count_words(summary.failed, summary.total, check)
-    where = f"check {_markdown(check.id)}, agreed at {_markdown(check.at)}"
+    where = f"check {_markdown(check.id)}, agreed at {_markdown(agreed_at(check))}"
     lines = [
         f"#### {_markdown(check.words)}",
         f"{summary.outcome}, {counted}, {where}",

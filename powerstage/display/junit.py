@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from powerstage.contract.safe_text import safe
 from powerstage.display.findings import (
     CheckSummary,
+    agreed_at,
     contract_line,
     count_words,
     place,
@@ -73,7 +74,7 @@ def _rows(summary: CheckSummary, folder: str) -> str:
         ]
     if (more := len(summary.findings) - _FINDINGS_MAX) > 0:
         lines.append(f"and {more} more")
-    lines.append(f"agreed at {summary.check.at}")
+    lines.append(f"agreed at {agreed_at(summary.check)}")
     lines += [f"hint: {hint}" for hint in summary.hints]
     return "\n".join(_text(line) for line in lines)
 

@@ -13,7 +13,7 @@ from powerstage.consumer import Consumed, Judgement
 from powerstage.contract import period_text
 from powerstage.contract.calendar import Gap
 from powerstage.contract.receipt import utc_text
-from powerstage.display.findings import count_words, passed_words, place, row_words
+from powerstage.display.findings import agreed_at, count_words, passed_words, place, row_words
 from powerstage.display.terminal import (
     BAD,
     BOLD,
@@ -62,7 +62,7 @@ def show_finding(terminal: Terminal, finding: CheckResult) -> None:
         ("check", check.id),
         *([] if finding.observed is None else [("found", f"{finding.observed:g}")]),
         ("expected", check.expected),
-        ("agreed", check.at),
+        ("agreed", agreed_at(check)),
         *(("hint", hint) for hint in finding.hints),
     ):
         terminal.line((f"    {label:<9} ", DIM), words)
@@ -82,7 +82,7 @@ def _plain_lines(name: str, finding: CheckResult, folder: str) -> Iterator[str]:
     counted = count_words(finding.failed, finding.total, check)
     hints = "".join(f"; hint: {hint}" for hint in finding.hints)
     expected = f"expected {check.expected}"
-    yield f"{name}: note {check.id}: {counted}; {expected}; agreed at {check.at}{hints}"
+    yield f"{name}: note {check.id}: {counted}; {expected}; agreed at {agreed_at(check)}{hints}"
 
 
 def show_judgement(terminal: Terminal, judgement: Judgement, folder: str = "") -> None:

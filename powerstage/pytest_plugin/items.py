@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from powerstage.checks import CheckResult, Report
+from powerstage.display.findings import agreed_at
 from powerstage.errors import PowerstageError
 from powerstage.pytest_plugin import DataWarning
 from powerstage.pytest_plugin.reports import reports_of
@@ -196,7 +197,7 @@ def _properties(result: CheckResult) -> list[tuple[str, object]]:
     return [
         ("words", check.words),
         ("expected", check.expected),
-        ("at", check.at),
+        ("at", agreed_at(check)),
         ("failed", result.failed),
         ("total", result.total),
         ("counts", check.counts),

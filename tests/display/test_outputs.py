@@ -2,6 +2,8 @@
 
 import io
 import re
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,6 +17,13 @@ from powerstage.display.junit import junit
 from powerstage.display.report import show_report
 
 HOSTILE = 'a"b\\\n::error::x</failure>|<script>`%\x1b[2J\ufffe'
+
+
+@pytest.fixture(autouse=True)
+def contract_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contract stands where the tests run."""
+    (tmp_path / "c.yaml").touch()
+    monkeypatch.chdir(tmp_path)
 
 
 def check(id_: str = "value.range", severity: Severity = "error") -> Check:
@@ -127,6 +136,36 @@ def test_an_annotation_is_one_line_and_errors_come_first() -> None:
     assert "%0Afirst: export/d/a.csv:7 found=" in lines[1]
     assert lines[1].endswith("%0Ahint: all bits of 16")
     assert r"50%25\r\nof: it, all" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("default.odcs.yaml:41", "line 41 of the default contract"),
+        ("contract/power/1.0.0.odcs.yaml:41", "contract/power/1.0.0.odcs.yaml:41"),
+    ],
+)
+def test_a_contract_that_is_no_file_here_is_named_in_words(at: str, words: str) -> None:
+    """No annotation, no case and no summary sends people to a file that they do not have."""
+    found = replace(finding(), check=replace(check(), at=at))
+    (line,) = annotations(summaries(found), "export")
+    assert line.startswith("::error title=value.range::")
+    assert f"%0Aagreed at {words}%0A" in line
+    root = ET.fromstring(  # noqa: S314
+        junit("export", "power", "export", summaries(found), warnings_fail=False)
+    )
+    (case,) = root.iter("testcase")
+    assert "file" not in case.attrib
+    assert f"agreed at {words}\n" in (next(case.iter("failure")).text or "")
+    assert words in step_summary("export", summaries(found), "export").replace("\\", "")
+
+
+def test_a_contract_of_ones_own_keeps_its_name(tmp_path: Path) -> None:
+    """Whatever it is called."""
+    (tmp_path / "default.odcs.yaml").touch()
+    found = replace(finding(), check=replace(check(), at="default.odcs.yaml:41"))
+    (line,) = annotations(summaries(found), "export")
+    assert line.startswith("::error file=default.odcs.yaml,line=41,title=value.range::")
 
 
 def test_a_hostile_value_is_no_command_of_github() -> None:
