@@ -38,6 +38,8 @@ _CONVERSIONS: Final = {
     ("w", "kW"): "1 kW is 1000 W",
 }
 _NO_VALUE: Final = {"na", "n/a", "#n/a", "null", "none", "nil", "-", "--", "missing", "unknown"}
+# The least and the most power of a sample, in the unit of its measure.
+_CURVE: Final = re.compile(r"(-?[0-9.]+)\.\.(-?[0-9.]+) \S+")
 _FORMS: Final = {
     r"[+-]?\d+,\d{1,2}|[+-]?\d{4,},\d+": "a comma stands for the decimal point: write 12.5",
     r"[+-]?\d{1,3}([ ,']\d{3})+(\.\d+)?": "thousands are separated: write 1234.5",
@@ -117,11 +119,12 @@ def _value_hints(finding: CheckResult, contract: Contract) -> Iterator[str]:
             yield f"{_SENTINELS[number]}; {_LEAVE_OUT}"
         elif measure := measures.get(values.get(contract.roles.measure, "")):
             others.append((number, measure))
-    if others and finding.check.id == f"{contract.roles.value}.range":
-        yield from _scale_hints(others)
+    _, _, rule = finding.check.id.rpartition(".")
+    if others and rule in _OF_ALL:
+        yield from _OF_ALL[rule](finding, others)
 
 
-def _scale_hints(found: list[tuple[float, Measure]]) -> Iterator[str]:
+def _scale_hints(_: CheckResult, found: list[tuple[float, Measure]]) -> Iterator[str]:
     """Where another unit puts all of the values into their ranges."""
     unit = found[0][1].unit
     for factor, name in _SCALES.get(unit, {}).items():
@@ -134,6 +137,22 @@ def _scale_hints(found: list[tuple[float, Measure]]) -> Iterator[str]:
         yield "the values would be in range with the other sign"
     if unit == "%" and all(number > measure.maximum for number, measure in found):
         yield "a utilisation of all cores added up, not their mean, is above 100 %"
+
+
+def _curve_hints(finding: CheckResult, found: list[tuple[float, Measure]]) -> Iterator[str]:
+    """Where another unit puts all of the powers on their curves."""
+    curves = [_CURVE.fullmatch(text) for text in _texts(finding, "expected")]
+    unit = found[0][1].unit
+    for factor, name in _SCALES.get(unit, {}).items():
+        if len(curves) == len(found) and all(
+            curve and float(curve[1]) <= number * factor <= float(curve[2])
+            for curve, (number, _) in zip(curves, found, strict=True)
+        ):
+            yield f"the values would be on the curve if they were {name}, not {unit}"
+
+
+# What all of the values of a finding show together.
+_OF_ALL: Final = {"range": _scale_hints, "on_curve": _curve_hints}
 
 
 def _unit_hints(finding: CheckResult, contract: Contract) -> Iterator[str]:

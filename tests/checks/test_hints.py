@@ -30,6 +30,11 @@ def watts(*values: object) -> list[dict[str, str]]:
     return [{"type": "server power", "value": str(value), "unit": "W"} for value in values]
 
 
+def on_curve(*values: float) -> list[dict[str, str]]:
+    """Samples of power that are not what the model draws."""
+    return [row | {"expected": "201.8..334.3 W"} for row in watts(*values)]
+
+
 @pytest.mark.parametrize(
     ("id_", "rows", "words"),
     [
@@ -39,6 +44,8 @@ def watts(*values: object) -> list[dict[str, str]]:
         ("value.range", watts(136000.0, 1520000.0), "if they were mW, not W"),
         ("value.range", watts(-136.0, -140.0), "with the other sign"),
         ("value.range", [{"type": "server cpu utilization", "value": "640"}], "all cores"),
+        ("value.on_curve", on_curve(0.273, 0.31), "on the curve if they were kW, not W"),
+        ("value.on_curve", on_curve(930.0), "on the curve if they were BTU/h, not W"),
         ("value.finite", watts("nan"), "NaN is what pandas and numpy write"),
         ("value.finite", watts("inf"), "a division by zero"),
         ("unit.of_measure", [{"unit": "kW"}], "1 kW is 1000 W"),
@@ -85,6 +92,8 @@ def test_a_telling_value_gives_a_hint(
     [
         ("value.range", watts(2900.0, 9_000_000_000.0)),
         ("value.range", [{"value": "seven"}, {}]),
+        ("value.on_curve", on_curve(0.273, 150.0)),
+        ("value.on_curve", watts(0.273)),
         ("value.not_null", watts("null")),
         ("unit.allowed", [{"unit": "horses"}]),
         ("columns.agreed", [{"missing": "sn"}]),
