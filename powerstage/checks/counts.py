@@ -147,8 +147,8 @@ def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanC
     )
     columns = ", ".join(unique)
     doubled = f"FROM {source} WHERE {_known(unique)} GROUP BY {columns} HAVING count(*) > 1"
+    predicate = f"{_tuple(unique)} IN (SELECT {_tuple(unique)} {doubled})"
     shown = {name: f"min({sql_name(name)})" for name in dataset.key} | {"rows": "count(*)"}
-    also = f"CASE WHEN min({FILE}) <> max({FILE}) THEN {texts({'also in': f'max({FILE})'})} END"
     at = contract.at(dataset.rule)
     others = [column.name for column in dataset.columns if column.name not in dataset.key]
     differ = sql_file(
@@ -173,13 +173,24 @@ def key_checks(contract: Contract, dataset: Dataset, source: str) -> tuple[ScanC
             expected="one row per key",
             severity="error",
             at=at,
+            sql=f"SELECT * FROM {source} WHERE {predicate} ORDER BY {columns}",
             counts="surplus rows",
         ),
         count="[present - distinct_, rows]",
-        samples=f"SELECT min({FILE}), 0, map_concat({texts(shown)}, {also}) {doubled}"
-        f" ORDER BY {columns} LIMIT {SAMPLES_MAX}",
-        predicate=f"{_tuple(unique)} IN (SELECT {_tuple(unique)} {doubled})",
-        found=("rows", "also in"),
+        samples=sql_file(
+            "powerstage.checks",
+            "doubled.sql",
+            source=source,
+            doubled=doubled,
+            columns=columns,
+            shown=texts(shown),
+            file=FILE,
+            row=ROW,
+            samples_max=SAMPLES_MAX,
+            text_characters_max=TEXT_CHARACTERS_MAX,
+        ),
+        predicate=predicate,
+        found=("rows", "also at"),
     ), ScanCheck(
         check=Check(
             id="key.agrees",

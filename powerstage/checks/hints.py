@@ -200,7 +200,9 @@ def _column_hints(finding: CheckResult) -> Iterator[str]:
 
 
 def _twice_hints(finding: CheckResult) -> Iterator[str]:
-    if finding.samples and all("also in" in dict(sample.values) for sample in finding.samples):
+    # In its own file a row has a number; in another, the file is named before it.
+    others = [dict(sample.values).get("also at", "") for sample in finding.samples]
+    if others and all(":" in places for places in others):
         yield "the same rows stand in two files: one of them was exported twice, or they overlap"
 
 

@@ -122,6 +122,29 @@ def test_a_finding_names_file_row_key_and_value(desk: Desk) -> None:
     assert "measure: server cpu" in desk.contract.text.splitlines()[line - 1]
 
 
+def test_a_doubled_key_names_its_rows(desk: Desk, checker: Checker) -> None:
+    """The first by file and row, up to four others behind it; SQL finds them all."""
+    clean = "SELECT * FROM clean ORDER BY sn, type"
+    copies = f"SELECT * FROM ({clean} LIMIT 2), range(2, 8) AS copy(n) WHERE type = 'server power'"
+    desk.spoil(f"({clean}) UNION ALL (SELECT * EXCLUDE (n) FROM ({copies}))")
+    other = desk.folder / "other.parquet"
+    with duckdb.connect() as connection:
+        first = f"FROM read_parquet('{desk.telemetry}') ORDER BY sn, type LIMIT 1"
+        connection.execute(f"COPY ({first}) TO '{other}'")
+    (finding,) = checker.check(
+        compile_plan(desk.contract, "telemetry", with_inventory=False),
+        [InputFile(path=path, name=path.name) for path in (other, desk.telemetry)],
+    ).findings
+    samples = [(sample.file, sample.row, dict(sample.values)) for sample in finding.samples]
+    assert [(file, row, values["rows"], values["also at"]) for file, row, values in samples] == [
+        ("other.parquet", 1, "2", "telemetry.parquet:1"),
+        ("telemetry.parquet", 2, "7", "row 13, row 14, row 15, row 16"),
+    ]
+    with duckdb.connect() as connection:
+        rows = connection.execute(finding.script).fetchall()
+    assert len(rows) == 2 + 7
+
+
 def test_a_finding_carries_the_sql_that_finds_its_rows(desk: Desk) -> None:
     """The statement runs as it is, over the rows."""
     desk.spoil("SELECT * REPLACE (-5::DOUBLE AS value) FROM clean")

@@ -65,7 +65,7 @@ def on_curve(*values: float) -> list[dict[str, str]]:
             [{"missing": "start_time, sn", "not agreed": "startTime"}],
             "'startTime' may be 'start_time' by another name",
         ),
-        ("key.unique", [{"rows": "2", "also in": "g"}], "stand in two files"),
+        ("key.unique", [{"rows": "2", "also at": "g:7"}], "stand in two files"),
         (
             "reading.interval",
             [{"start_time": "2026-11-02 05:00:00+00", "end_time": "2026-11-02 05:05:00+00"}],
@@ -97,7 +97,7 @@ def test_a_telling_value_gives_a_hint(
         ("value.not_null", watts("null")),
         ("unit.allowed", [{"unit": "horses"}]),
         ("columns.agreed", [{"missing": "sn"}]),
-        ("key.unique", [{"rows": "2", "also in": "g"}, {"rows": "2"}]),
+        ("key.unique", [{"rows": "2", "also at": "g:7"}, {"rows": "2", "also at": "row 7"}]),
         ("reading.on_grid", [{"start_time": "infinity"}]),
         ("reading.interval", [{"start_time": "2026-11-02 05:00:00+00", "end_time": "290000-1-1"}]),
     ],

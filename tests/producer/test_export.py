@@ -169,7 +169,7 @@ def test_a_period_in_two_files_is_found_in_both(export: Path, checker: Checker) 
     (finding,) = check_export(open_export(export), checker).findings
     assert (finding.check.id, finding.failed) == ("key.unique", 24)
     assert "data-2026-11-01-again.csv" in str(finding.samples[0])
-    assert f"also in={DATA}" in str(finding.samples[0])
+    assert f"also at={DATA}:" in str(finding.samples[0])
 
 
 @pytest.mark.parametrize(
