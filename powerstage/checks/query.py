@@ -13,6 +13,7 @@ import duckdb
 
 from powerstage.checks import scan
 from powerstage.checks.scan import Job
+from powerstage.engine import sql_name
 
 _VIEWS: Final = frozenset({"inventory", "telemetry"})
 _TABLE_FUNCTIONS: Final = {"range", "generate_series", "unnest"}
@@ -61,9 +62,30 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     return {"outcomes": [found], "rows": 0}
 
 
+def bind(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
+    """What is wrong with the job's query, over views without a row; empty where nothing is."""
+    for name, columns in job["empty"].items():
+        nulls = ", ".join(f"NULL::{type_} AS {sql_name(column)}" for column, type_ in columns)
+        connection.execute(f"CREATE VIEW {name} AS SELECT {nulls} WHERE false")
+    query = job["query"]["count"]
+    try:
+        words = refusal(connection, query)
+        if not words:
+            connection.execute(f"EXPLAIN {query}")
+    except scan.ENGINE_FAULTS:
+        raise
+    except scan.COMPLAINTS as error:
+        words = _cannot_be_run(job, error)
+    return {"complaint": words}
+
+
 def unreadable(job: Job, error: Exception) -> dict[str, Any]:
     """The answer for a query that cannot be run."""
-    return _failed(job, f"the query cannot be run: {scan.complaint(job, error)}")
+    return _failed(job, _cannot_be_run(job, error))
+
+
+def _cannot_be_run(job: Job, error: Exception) -> str:
+    return f"the query cannot be run: {scan.complaint(job, error)}"
 
 
 def _failed(job: Job, detail: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The parent's side of the worker: hand it jobs, survive its death, turn answers into results."""
 
-import math
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,22 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from powerstage.checks.counts import SAMPLES_MAX, ScanCheck
+from powerstage.checks.answer import report_of, shown_detail
+from powerstage.checks.counts import ScanCheck
 from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
-from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window
-from powerstage.checks.result import (
-    Check,
-    CheckResult,
-    Report,
-    Sample,
-    fails,
-    merge,
-    passes,
-)
+from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window, compile_plan
+from powerstage.checks.result import Check, Report, fails, merge
 from powerstage.checks.script import explained
-from powerstage.contract.receipt import COUNT_MAX
-from powerstage.contract.safe_text import shown
+from powerstage.contract.model import Contract, DatasetName
 from powerstage.errors import WorkerError
 from powerstage.process import BREAKS_READER, Worker, started_worker
 
@@ -35,8 +26,6 @@ CPU_SECONDS_PER_FILE_MAX: Final = 10
 SLOWNESS_MAX: Final = 4
 # A query of a contract's own is worth no more.
 QUERY_CPU_SECONDS_MAX: Final = 60
-_DETAIL_CHARACTERS_MAX: Final = 1_000
-_VALUE_CHARACTERS_MAX: Final = 200
 _TRIES: Final = 2
 
 
@@ -151,6 +140,38 @@ class Checker:
             [(source, format_) for source, (_, format_) in zip(sources, inventory, strict=True)],
         )
 
+    def query_complaints(self, contract: Contract) -> tuple[str, ...]:
+        """What is wrong with a contract's own queries, as ``file:line: words``.
+
+        They are read as DuckDB reads them, on views without a row, and not run.
+
+        Raises:
+            WorkerError: the worker was killed from outside.
+        """
+        datasets: tuple[DatasetName, ...] = ("inventory", "telemetry")
+        plans = {dataset: compile_plan(contract, dataset) for dataset in datasets}
+        columns = {dataset: plan.columns for dataset, plan in plans.items()}
+        return tuple(
+            f"{query.check.at}: {words}"
+            for plan in plans.values()
+            for query in plan.queries
+            if (words := self._query_complaint(plan, query, columns))
+        )
+
+    def _query_complaint(
+        self, plan: Plan, query: ScanCheck, columns: Mapping[DatasetName, Sequence[Any]]
+    ) -> str:
+        job = {
+            "plan": plan.to_json(),
+            "query": asdict(query),
+            "files": [],
+            "inventory": [],
+            "empty": {name: columns[name] for name in plan.views},
+            **_limits(1),
+        }
+        answer, cause, _ = self._answer(job)
+        return shown_detail(cause if answer is None else answer.get("complaint", BREAKS_READER))
+
     def write_database(
         self, database: Path, statements: Sequence[str], files: Sequence[Path]
     ) -> None:
@@ -256,13 +277,13 @@ class Checker:
             answer, reason, is_final = self._answer(job)
             if answer is not None:
                 try:
-                    return _report(checks, answer)
+                    return report_of(checks, answer)
                 except (LookupError, TypeError, ValueError, AttributeError):
                     self.close()
                     reason = BREAKS_READER
             if is_final:
                 break
-        broken = fails(blamed, total=total, detail=_shown_detail(reason))
+        broken = fails(blamed, total=total, detail=shown_detail(reason))
         return Report(results=(broken,), rows=0)
 
     def _answer(self, job: dict[str, Any]) -> tuple[dict[str, Any] | None, str, bool]:
@@ -307,67 +328,3 @@ def _link(path: Path, folder: str, name: str) -> str:
 def _limits(files: int) -> dict[str, int]:
     cpu_seconds_max = CPU_SECONDS_MAX + CPU_SECONDS_PER_FILE_MAX * files
     return {"cpu_seconds_max": cpu_seconds_max, "seconds_max": SLOWNESS_MAX * cpu_seconds_max}
-
-
-def _report(checks: Sequence[Check], answer: dict[str, Any]) -> Report:
-    """Only ids, counts and texts are taken from the worker: words and severities are ours.
-
-    It may be in the hands of what it read: an answer of another form is a ``ValueError`` or the
-    like, and so is one that lets something pass that was not looked at.
-    """
-    outcomes = {outcome["id"]: outcome for outcome in answer["outcomes"]}
-    results = [_result(check, outcomes[check.id]) for check in checks if check.id in outcomes]
-    report = Report(results=tuple(results), rows=_count(answer["rows"]))
-    if len(results) < len(checks) and not report.findings:
-        raise ValueError("checks are missing, and none has failed")
-    return report
-
-
-def _result(check: Check, outcome: dict[str, Any]) -> CheckResult:
-    failed, total = _count(outcome["failed"]), _count(outcome["total"])
-    observed = _observed(outcome.get("observed"))
-    if failed == 0:
-        return passes(check, total, observed=observed)
-    samples = tuple(
-        Sample(
-            file=_shown_value(sample["file"]),
-            row=_count(sample["row"]),
-            values=tuple(
-                (_shown_value(name), _shown_value(value))
-                for name, value in sample["values"].items()
-            ),
-        )
-        for sample in outcome.get("samples", ())[:SAMPLES_MAX]
-    )
-    return fails(
-        check,
-        failed=failed,
-        total=total,
-        samples=samples,
-        detail=_shown_detail(outcome.get("detail", ""))
-        or ("" if observed is None else f"observed: {observed:.12g}"),
-        observed=observed,
-    )
-
-
-def _shown_detail(text: object) -> str:
-    """A complaint, fit to be shown."""
-    return shown(str(text), _DETAIL_CHARACTERS_MAX)
-
-
-def _shown_value(value: object) -> str:
-    return shown(str(value), _VALUE_CHARACTERS_MAX)
-
-
-def _observed(value: object) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"no number: {value!r}")
-    return float(value)
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
-        raise ValueError(f"no count: {value!r}")
-    return value

@@ -111,6 +111,8 @@ def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
             if "rows_of" in job:
                 return _read_rows(connection, job)
             _lock(connection, scan.paths(job), job["plan"]["timezone"])
+            if "empty" in job:
+                return query.bind(connection, job)
             run = scan.run if is_scan else query.run
             return run(connection, job)
     except (MemoryError, duckdb.OutOfMemoryException):

@@ -59,6 +59,30 @@ def test_lint_names_mistakes_in_its_document(powerstage: Run, broken: Path) -> N
     assert [f"✗ {problem}" for problem in found["problems"]] == plain.stdout.splitlines()
 
 
+def test_lint_reads_queries_as_duckdb_does(powerstage: Run, tmp_path: Path) -> None:
+    """Each that cannot be run is a mistake with the line of its rule; none is run."""
+    queries = {
+        "SELECT count(*) FORM {object}": "syntax error",
+        "SELECT max(watts) FROM {object}": '"watts" not found',
+        "SELECT count(*) FROM read_text('/etc/hostname')": "not read_text()",
+        "SELECT max(value) FROM telemetry, inventory WHERE unit = 'W'": "",
+    }
+    rules = [
+        f'      - {{id: q{index}, type: sql, query: "{query}", mustBe: 1}}\n'
+        for index, query in enumerate(queries)
+    ]
+    place = "      - name: readings inside the period"
+    path = tmp_path / "own.yaml"
+    path.write_text(TEXT.replace(place, "".join(rules) + place), encoding="utf-8")
+    done = powerstage("contract", "lint", path)
+    first = line_of(place)
+    wrong = [(first + index, words) for index, words in enumerate(queries.values()) if words]
+    assert (done.returncode, done.stderr) == (1, "")
+    for line, (number, words) in zip(done.stdout.splitlines(), wrong, strict=True):
+        assert line.startswith(f"✗ {path}:{number}: ")
+        assert words in line
+
+
 def test_an_empty_contract_is_a_mistake_in_line_one(powerstage: Run, tmp_path: Path) -> None:
     """An empty file is no contract."""
     (tmp_path / "empty.yaml").touch()
