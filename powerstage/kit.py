@@ -5,6 +5,7 @@ that needs duckdb and pytest alone. ``kit_files/`` holds what is copied and fill
 """
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib import resources
@@ -13,17 +14,23 @@ from string import Template
 from typing import Any, Final
 
 import powerstage
-from powerstage.checks import FileFormat, Plan, compile_plan
+from powerstage.checks import Checker, FileFormat, Plan, Report, compile_plan
 from powerstage.checks.counts import ScanCheck
 from powerstage.checks.files import READERS, TYPE_NAMES
-from powerstage.checks.query import refusal
+from powerstage.consumer import Lake, consume
 from powerstage.consumer.judge import INVENTORY_ACCEPTED
 from powerstage.contract import Column, Contract, Dataset, default, front_matter, loads
 from powerstage.contract.model import DatasetName
 from powerstage.display.terminal import counted
-from powerstage.engine import connect
-from powerstage.errors import UsageError
-from powerstage.producer import MockSource, publish, synthesise, write_export
+from powerstage.errors import ContractError
+from powerstage.producer import (
+    MockSource,
+    check_export,
+    open_export,
+    publish,
+    synthesise,
+    write_export,
+)
 from powerstage.producer.export import CONTRACT
 from powerstage.store import FolderStore, local_folder
 
@@ -48,12 +55,16 @@ _PERIOD_US: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """What was written: where, how many periods and readings, how many checks."""
+    """What was written: where, how many periods and readings, how many checks.
+
+    ``reports`` say what the checks find in it, named by what they are on.
+    """
 
     folder: Path
     periods: int
     readings: int
     checks: int
+    reports: tuple[tuple[str, Report], ...]
 
 
 def write_kit(
@@ -65,7 +76,9 @@ def write_kit(
     days: int = 1,
     seed: int = 7,
 ) -> Kit:
-    """Write a kit. The same arguments give the same bytes on one version of DuckDB.
+    """Write a kit, and judge it: rules of the contract's own may ask for what mock data are not.
+
+    The same arguments give the same bytes on one version of DuckDB.
 
     Args:
         contract: what was agreed.
@@ -76,11 +89,17 @@ def write_kit(
         seed: decides every value.
 
     Raises:
-        UsageError: an option is out of range, a query of the contract would not be run, or the
-            folder holds something; nothing was written.
+        UsageError: an option is out of range, or the folder holds something; nothing was written.
+        ContractError: a query of the contract cannot be run; nothing was written.
+        WorkerError: the worker that judges was killed from outside.
     """
     folder = local_folder(folder)
-    _refuse_queries(contract)
+    with Checker() as checker:
+        if problems := checker.query_complaints(contract):
+            # It runs where no worker is: what that would not run does not come into it.
+            raise ContractError(
+                "a kit carries no query that the worker would not run", problems=problems
+            )
     source = synthesise(
         # One inventory, in the export and in the feed.
         contract,
@@ -104,7 +123,22 @@ def write_kit(
         periods=len(source.periods()),
         readings=readings,
         checks=len(checks["checks"]),
+        reports=_judged(contract, folder, end),
     )
+
+
+def _judged(contract: Contract, folder: Path, now: datetime) -> tuple[tuple[str, Report], ...]:
+    """What a producer's check of the export says, and what a consumer's of each delivery does."""
+    with Checker() as checker:
+        export = check_export(open_export(folder, contract), checker)
+    with (
+        tempfile.TemporaryDirectory(prefix="powerstage-kit-") as temporary,
+        Lake(Path(temporary), make=True) as lake,
+    ):
+        feed = FolderStore(folder / "feed")
+        consumed = consume(feed, lake, clock=lambda: now, contract=contract, send_receipts=False)
+    deliveries = ((str(found.slot), found.report) for found in consumed.judgements)
+    return ((str(folder), export), *deliveries)
 
 
 def _write_tests(folder: Path, checks: dict[str, Any]) -> None:
@@ -206,19 +240,6 @@ def _scan_check(scanned: ScanCheck) -> dict[str, Any]:
         "share_max": scanned.share_max,
         "samples": scanned.samples or _NO_SAMPLES,
     }
-
-
-def _refuse_queries(contract: Contract) -> None:
-    """A kit runs where no worker is: what that would not run does not come into it."""
-    with connect() as connection:
-        for dataset in (contract.inventory, contract.telemetry):
-            for query in compile_plan(contract, dataset.name).queries:
-                if words := refusal(connection, query.count):
-                    raise UsageError(
-                        f"no kit carries the rule {query.check.id}: {words}",
-                        cause=query.check.at,
-                        fix="mend the rule",
-                    )
 
 
 def _readme(source: MockSource, seed: int, readings: int) -> str:

@@ -141,7 +141,7 @@ class Checker:
         )
 
     def query_complaints(self, contract: Contract) -> tuple[str, ...]:
-        """What is wrong with a contract's own queries, as ``file:line: words``.
+        """What is wrong with a contract's own queries, as ``file:line: id: words``.
 
         They are read as DuckDB reads them, on views without a row, and not run.
 
@@ -152,7 +152,7 @@ class Checker:
         plans = {dataset: compile_plan(contract, dataset) for dataset in datasets}
         columns = {dataset: plan.columns for dataset, plan in plans.items()}
         return tuple(
-            f"{query.check.at}: {words}"
+            f"{query.check.at}: {query.check.id}: {words}"
             for plan in plans.values()
             for query in plan.queries
             if (words := self._query_complaint(plan, query, columns))

@@ -8,7 +8,8 @@ import click
 from powerstage.cli.common import contract_option, json_option, leave, load_contract, results
 from powerstage.contract import default
 from powerstage.display.document import contract_part, document
-from powerstage.display.terminal import GOOD, counted
+from powerstage.display.findings import CheckSummary, agreed_at, count_words, summarise
+from powerstage.display.terminal import BAD, DIM, GOOD, Terminal, counted
 from powerstage.kit import write_kit
 
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
@@ -40,6 +41,9 @@ def kit(
 ) -> None:
     """Write contract, mock data and data unit tests into the new folder DIR.
 
+    Exit 1 if the mock data break a rule of the contract: one of its own that asks for what they
+    are not.
+
     The data are there as plain files and as a feed; the tests need duckdb and pytest alone. The
     README in it says to both sides what to do next.
     """
@@ -47,23 +51,43 @@ def kit(
     written = write_kit(
         contract, folder, devices=devices, start=start.replace(tzinfo=UTC), days=days, seed=seed
     )
+    broken = [summary for summary in summarise(written.reports) if summary.outcome == "fail"]
     terminal = results(as_json)
     terminal.line(
-        ("✓ ", GOOD),
+        ("✗ ", BAD) if broken else ("✓ ", GOOD),
         f"a kit in {folder}: {counted(written.periods, 'period')},"
         f" {counted(written.readings, 'reading')}, {counted(written.checks, 'check')}",
     )
     terminal.line(f"  read {folder / 'README.md'}, or run: pytest {folder / 'tests'}")
+    for summary in broken:
+        _show_broken(terminal, summary)
+    code = 1 if broken else 0
     leave(
-        0,
+        code,
         as_json,
         document(
             "kit",
-            0,
+            code,
             kit=str(folder),
             contract=contract_part(contract),
             periods=written.periods,
             readings=written.readings,
             checks=written.checks,
+            broken=[summary.check.id for summary in broken],
         ),
+    )
+
+
+def _show_broken(terminal: Terminal, summary: CheckSummary) -> None:
+    """A rule that the mock data of its own contract break: it asks for what they are not."""
+    check, (name, first) = summary.check, summary.findings[0]
+    more = f" and {len(summary.findings) - 1} more" if summary.findings[1:] else ""
+    counted = first.detail or count_words(first.failed, first.total, check)
+    terminal.line(
+        ("error ", BAD), f"its mock data break {check.id}: {check.words} (in {name}{more})"
+    )
+    terminal.line(("  cause  ", DIM), f"{counted}, expected {check.expected}; {agreed_at(check)}")
+    terminal.line(
+        ("  fix    ", DIM),
+        "mend the rule, or make other data (--devices, --days, --start), into a new folder",
     )

@@ -38,6 +38,23 @@ def test_a_contract_of_ones_own_is_taken(
     assert (tmp_path / "kit" / "contract.odcs.yaml").read_bytes() == path.read_bytes()
 
 
+def test_mock_data_that_break_their_own_contract_are_told(
+    powerstage: Run, tmp_path: Path, contract: Contract
+) -> None:
+    """The rule by name, what was found, and what to do about it; the kit is there all the same."""
+    place = "      - name: readings inside the period"
+    rule = "      - {id: load, name: busy servers, type: sql, mustBeGreaterThan: 99,"
+    query = " query: \"SELECT avg(value) FROM telemetry WHERE unit = '%'\"}\n"
+    path = tmp_path / "own.yaml"
+    path.write_text(contract.text.replace(place, rule + query + place), encoding="utf-8")
+    done = powerstage("kit", tmp_path / "kit", "--devices", "2", "--contract", path, "--json")
+    assert (done.returncode, json.loads(done.stdout)["broken"]) == (1, ["quality.load"])
+    assert f"break quality.load: busy servers (in {tmp_path / 'kit'} and " in done.stderr
+    assert f", expected more than 99; {path}:" in done.stderr
+    assert "fix    mend the rule" in done.stderr
+    assert (tmp_path / "kit" / "README.md").is_file()
+
+
 def test_what_cannot_be_written_is_a_usage_error(powerstage: Run, tmp_path: Path) -> None:
     """A folder that holds something, a URL, a number out of range: nothing is written."""
     (tmp_path / "full").mkdir()
