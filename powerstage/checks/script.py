@@ -15,6 +15,7 @@ from powerstage.engine import sql_text
 
 # A script that names more files is nothing to paste.
 _FILES_MAX: Final = 50
+_MADE: Final = re.compile(r"(?:SET VARIABLE|CREATE OR REPLACE TEMP (?:VIEW|TABLE)) (\w+)")
 _LIMIT: Final = re.compile(r"\s*LIMIT \d+\s*$")
 
 
@@ -31,14 +32,14 @@ def explained(
     """
     scanned = {check.check.id: check for check in plan.scan_checks}
     found = any(finding.check.id in scanned for finding in report.findings)
-    before = _before(plan, files, inventory) if found else ""
+    before = _before(plan, files, inventory) if found else []
 
     def explain(result: CheckResult) -> CheckResult:
         check = scanned.get(result.check.id)
         if result.outcome == "pass" or check is None:
             return replace(result, dataset=plan.dataset)
         query = query_of(check)
-        script = f"{before}\n{query};\n" if before and query else ""
+        script = _script(before, query) if before and query else ""
         return replace(result, dataset=plan.dataset, found=check.found, script=script)
 
     return replace(report, results=tuple(explain(result) for result in report.results))
@@ -49,10 +50,22 @@ def query_of(scanned: ScanCheck) -> str:
     return scanned.check.sql or _LIMIT.sub("", scanned.samples)
 
 
-def _before(plan: Plan, files: Sequence[Job], inventory: Sequence[tuple[str, FileFormat]]) -> str:
-    """What a query needs before it can run; it may be run twice."""
+def _script(before: Sequence[str], query: str) -> str:
+    """A query, with those statements before it that make what it names, or what they name."""
+    needed = [query]
+    for statement in reversed(before):
+        made = _MADE.match(statement)
+        if made is None or any(re.search(rf"\b{made[1]}\b", later) for later in needed):
+            needed.append(statement)
+    return "".join(f"{statement};\n" for statement in reversed(needed))
+
+
+def _before(
+    plan: Plan, files: Sequence[Job], inventory: Sequence[tuple[str, FileFormat]]
+) -> list[str]:
+    """What queries need before they can run; it may be run twice."""
     if len(files) > _FILES_MAX:
-        return ""
+        return []
     job = {
         "plan": plan.to_json(),
         "files": files,
@@ -65,9 +78,9 @@ def _before(plan: Plan, files: Sequence[Job], inventory: Sequence[tuple[str, Fil
             for statement in setup(job)
         ),
     ]
-    text = ";\n".join(statements) + ";"
     for path in (*(file["path"] for file in files), *(path for path, _ in inventory)):
         # A name may hold what a glob would read as its own, where a reader opens it.
         for before in ("(", "[", ", "):
-            text = text.replace(f"{before}{sql_text(path)}", f"{before}{sql_text(escape(path))}")
-    return text
+            named, escaped = f"{before}{sql_text(path)}", f"{before}{sql_text(escape(path))}"
+            statements = [statement.replace(named, escaped) for statement in statements]
+    return statements

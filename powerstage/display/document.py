@@ -11,7 +11,7 @@ from powerstage.contract.receipt import utc_text
 from powerstage.producer import FeedStatus, Published
 from powerstage.store import Observation
 
-SCHEMA: Final = "powerstage.result/1"
+SCHEMA: Final = "powerstage.result/2"
 
 
 def document(command: str, exit_code: int, **parts: object) -> dict[str, Any]:
@@ -60,12 +60,15 @@ def report_part(report: Report) -> dict[str, Any]:
 
 
 def judgement_part(judgement: Judgement) -> dict[str, Any]:
-    """A verdict, and the report that led to it."""
+    """A verdict and what led to it; of what passed, no more than its name: a feed has many."""
+    report = judgement.report
     return {
         "delivery": str(judgement.slot),
         "identity": judgement.identity,
         "verdict": judgement.verdict,
-        **report_part(judgement.report),
+        "rows": report.rows,
+        "passed": [result.check.id for result in report.results if result.outcome == "pass"],
+        "findings": [_check(finding) for finding in report.findings],
     }
 
 

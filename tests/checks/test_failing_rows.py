@@ -36,6 +36,14 @@ def test_a_script_finds_what_was_counted(spoilt: Desk, format_: FileFormat) -> N
             assert len(anybody.execute(finding.script).fetchall()) == rows[finding.check.id]
 
 
+def test_a_script_holds_what_its_query_needs_and_no_more(spoilt: Desk) -> None:
+    """The curves of all models, or what looks at neighbours, are nothing to read for a NaN."""
+    (found,) = [f for f in spoilt.check().findings if f.check.id == "value.finite"]
+    assert "curve =" not in found.script
+    assert "neighbour" not in found.script
+    assert len(found.script) < 6_000
+
+
 def test_a_script_takes_a_name_for_a_name(spoilt: Desk) -> None:
     """A glob's and a quote's characters in a path are no more than that."""
     odd = spoilt.telemetry.rename(spoilt.folder / "it's [1] *.parquet")

@@ -344,7 +344,7 @@ def test_json_is_one_document(
     done = powerstage(*words_of(line, places), "--json")
     found = json.loads(done.stdout)
     assert {name: found[name] for name in ("schema", "command", "ok", "exit_code")} == {
-        "schema": "powerstage.result/1",
+        "schema": "powerstage.result/2",
         "command": command,
         "ok": code == 0,
         "exit_code": code,

@@ -46,7 +46,7 @@ def parts(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Parts
 def test_the_frame_is_the_same_everywhere(exit_code: int) -> None:
     """Schema, command, whether all is well, exit code; then what the command has to say."""
     assert list(document("status", exit_code, feed="x").items()) == [
-        ("schema", "powerstage.result/1"),
+        ("schema", "powerstage.result/2"),
         ("command", "status"),
         ("ok", exit_code == 0),
         ("exit_code", exit_code),
@@ -81,6 +81,14 @@ def test_a_run_of_the_consumer_is_told_whole(parts: Parts) -> None:
     assert told["missing"] == [
         {"first": "2026-11-04T0000", "last": "2026-11-04T0000", "periods": 1}
     ]
+
+
+def test_a_delivery_tells_what_passed_by_name(parts: Parts) -> None:
+    """What did not pass is told whole, as it is of a file."""
+    (bad,) = [entry for entry in parts["consume"]["deliveries"] if entry["verdict"] == "rejected"]
+    checks = parts["validate"]["checks"]
+    assert bad["findings"] == [check for check in checks if check["outcome"] != "pass"]
+    assert bad["passed"] == [check["id"] for check in checks if check["outcome"] == "pass"]
 
 
 def test_a_finding_is_told_with_its_rows(parts: Parts) -> None:
