@@ -10,10 +10,13 @@ import os
 from collections.abc import Mapping
 from importlib import resources
 from string import Template
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
+Connection: TypeAlias = "duckdb.DuckDBPyConnection"
+Relation: TypeAlias = "duckdb.DuckDBPyRelation"
 # mix64 of some integers, worked out by hand from the definition.
 KNOWN_ANSWERS: Final = {
     1: 4717996019076358352,
@@ -52,7 +55,7 @@ def connect(
     threads: int | None = None,
     memory_limit: str | None = None,
     database: str = ":memory:",
-) -> duckdb.DuckDBPyConnection:
+) -> Connection:
     """A connection in UTC that downloads nothing, with the random macros.
 
     Args:
@@ -72,7 +75,7 @@ def connect_without_macros(
     threads: int | None = None,
     memory_limit: str | None = None,
     database: str = ":memory:",
-) -> duckdb.DuckDBPyConnection:
+) -> Connection:
     """As ``connect``, and sooner: for what makes no data."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
@@ -82,12 +85,15 @@ def connect_without_macros(
         config["threads"] = threads
     if memory_limit is not None:
         config["memory_limit"] = memory_limit
+    # Whoever makes SQL for a worker waits for no engine.
+    import duckdb  # noqa: PLC0415
+
     connection = duckdb.connect(database, config=config)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
-def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
+def add_macros(connection: Connection) -> None:
     """Define ``mix64``, ``unif``, ``gau`` and ``coin``; the first is held to its known answers."""
     _define(connection, _FAST)
     if not answers_are_known(connection):
@@ -95,7 +101,7 @@ def add_macros(connection: duckdb.DuckDBPyConnection) -> None:
     _define(connection, _DERIVED)
 
 
-def answers_are_known(connection: duckdb.DuckDBPyConnection) -> bool:
+def answers_are_known(connection: Connection) -> bool:
     """Whether ``mix64`` of this connection is the function that it should be."""
     calls = ", ".join(f"mix64({number}::UBIGINT)" for number in KNOWN_ANSWERS)
     (answers,) = connection.execute(f"SELECT {calls}").fetchall()
@@ -124,6 +130,6 @@ def sql_double(number: float) -> str:
     return text if "e" in text else f"{text}e0"
 
 
-def _define(connection: duckdb.DuckDBPyConnection, macros: Mapping[str, str]) -> None:
+def _define(connection: Connection, macros: Mapping[str, str]) -> None:
     for name, body in macros.items():
         connection.execute(f"{_MACRO}{name} AS {body}")

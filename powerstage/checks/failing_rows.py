@@ -15,8 +15,8 @@ from powerstage.checks.counts import COMPLETE, ScanCheck
 from powerstage.checks.plan import Plan
 from powerstage.checks.result import Report
 from powerstage.checks.rules import FILE, RAW_PREFIX, ROW
-from powerstage.checks.scan import Job, setup
 from powerstage.checks.script import query_of
+from powerstage.checks.views import Job, setup
 from powerstage.engine import sql_name, sql_text
 
 _OURS: Final = {

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-import duckdb
-
 from powerstage.checks.rules import RAW_PREFIX, ROW
 from powerstage.contract.model import Column
-from powerstage.engine import sql_name, sql_text
+from powerstage.engine import Connection, sql_name, sql_text
 
 FileFormat: TypeAlias = Literal["csv", "parquet"]
 
@@ -116,9 +114,7 @@ def _cast(name: str, type_: str) -> str:
     )
 
 
-def columns(
-    connection: duckdb.DuckDBPyConnection, path: str, format_: FileFormat
-) -> list[tuple[str, str]]:
+def columns(connection: Connection, path: str, format_: FileFormat) -> list[tuple[str, str]]:
     """Names and DuckDB types of a file's columns; of a CSV all types are ``VARCHAR``.
 
     Raises:

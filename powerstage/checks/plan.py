@@ -221,13 +221,18 @@ def _prepare(
     start, stamp = start_us(roles), sql_name(roles.stamp)
     period_us = microseconds(contract.delivery_interval)
     interval_us = microseconds(roles.reading_interval)
+    looked_up: tuple[str, ...] = ()
     if window:
         bounds = (str(_epoch_us(window.start)), str(_epoch_us(window.end)))
     else:
-        finite = f"FROM delivered WHERE isfinite({stamp})"
+        starts = f"{{'first': min({start}), 'last': max({start})}}"
+        looked_up = (
+            f"SET VARIABLE starts = (SELECT {starts} FROM delivered WHERE isfinite({stamp}))",
+        )
+        first, last = (f"getvariable('starts').{name} // {period_us}" for name in ("first", "last"))
         bounds = (
-            f"(SELECT coalesce(min({start}) // {period_us}, 0) * {period_us} {finite})",
-            f"(SELECT coalesce(max({start}) // {period_us} + 1, 0) * {period_us} {finite})",
+            f"coalesce({first}, 0) * {period_us}",
+            f"coalesce({last} + 1, 0) * {period_us}",
         )
     devices = device_table(contract) if with_inventory else _NO_DEVICE
     measures = " ".join(
@@ -248,8 +253,9 @@ def _prepare(
         for half, name in enumerate(HALVES):
             views[name] = f"({neighbours(contract, contract.curves, half)})"
     return (
-        f"SET VARIABLE window_start = {bounds[0]}::BIGINT",
-        f"SET VARIABLE window_end = {bounds[1]}::BIGINT",
+        *looked_up,
+        f"SET VARIABLE window_start = ({bounds[0]})::BIGINT",
+        f"SET VARIABLE window_end = ({bounds[1]})::BIGINT",
     ), (
         f"CREATE TEMP TABLE device AS {devices}",
         f"SET VARIABLE slots = {_SLOTS.format(interval_us=interval_us)}",

@@ -9,11 +9,9 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
-import duckdb
-
 from powerstage.checks import scan
-from powerstage.checks.scan import Job
-from powerstage.engine import sql_name
+from powerstage.checks.views import Job, delivered, inventory
+from powerstage.engine import Connection, sql_name
 
 _VIEWS: Final = frozenset({"inventory", "telemetry"})
 _TABLE_FUNCTIONS: Final = {"range", "generate_series", "unnest"}
@@ -44,7 +42,7 @@ _VOLATILE: Final = (
 )
 
 
-def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
+def run(connection: Connection, job: Job) -> dict[str, Any]:
     """The outcome of the job's query."""
     query = job["query"]
     try:
@@ -62,7 +60,7 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     return {"outcomes": [found], "rows": 0}
 
 
-def bind(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
+def bind(connection: Connection, job: Job) -> dict[str, Any]:
     """What is wrong with the job's query, over views without a row; empty where nothing is."""
     for name, columns in job["empty"].items():
         nulls = ", ".join(f"NULL::{type_} AS {sql_name(column)}" for column, type_ in columns)
@@ -93,14 +91,14 @@ def _failed(job: Job, detail: str) -> dict[str, Any]:
     return {"outcomes": [failed], "rows": 0}
 
 
-def _make_views(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
+def _make_views(connection: Connection, job: Job) -> None:
     plan = job["plan"]
-    sources = {"inventory": scan.inventory(job)} if job["inventory"] else {}
-    for name, source in (sources | {plan["dataset"]: scan.delivered(job)}).items():
+    sources = {"inventory": inventory(job)} if job["inventory"] else {}
+    for name, source in (sources | {plan["dataset"]: delivered(job)}).items():
         connection.execute(f"CREATE VIEW {name} AS SELECT {plan['views'][name]} FROM ({source})")
 
 
-def refusal(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+def refusal(connection: Connection, query: str) -> str:
     """Why a statement with a query in it is not run; empty where nothing is against it."""
     ((text,),) = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [query]).fetchall()
     try:

@@ -10,8 +10,8 @@ import duckdb
 
 from powerstage.checks import files
 from powerstage.checks.counts import SAMPLES_MAX, TEXT_CHARACTERS_MAX
-from powerstage.checks.rules import FILE, FILE_END, FILE_START, HALF
-from powerstage.engine import sql_text
+from powerstage.checks.views import Job, views
+from powerstage.engine import Connection, sql_text
 
 NAMES_MAX: Final = 20
 # What a reader raises about a file; none of these is a fault of the engine.
@@ -22,11 +22,10 @@ ENGINE_FAULTS: Final = (
     duckdb.OutOfMemoryException,
 )
 
-Job: TypeAlias = dict[str, Any]
 Outcome: TypeAlias = dict[str, Any]
 
 
-def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
+def run(connection: Connection, job: Job) -> dict[str, Any]:
     """The outcome of every check of the job's plan that could be run, and the rows seen."""
     plan = job["plan"]
     outcomes = _look_at_footers(connection, job)
@@ -52,19 +51,6 @@ def run(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
     return {"outcomes": outcomes, "rows": rows}
 
 
-def views(job: Job) -> list[str]:
-    """Statements that show the files."""
-    shown = [f"CREATE TEMP VIEW delivered AS {delivered(job)}"]
-    if job["inventory"]:
-        shown.append(f"CREATE TEMP VIEW inventory AS {inventory(job)}")
-    return shown
-
-
-def setup(job: Job) -> list[str]:
-    """Statements that show the files, and make what the scan needs."""
-    return [*views(job), *job["plan"]["window"], *job["plan"]["prepare"]]
-
-
 def unreadable(job: Job, error: Exception) -> dict[str, Any]:
     """The answer for files that no reader can make sense of."""
     name = job["files"][0]["name"] if len(job["files"]) == 1 else ""
@@ -86,12 +72,7 @@ def complaint(job: Job, error: Exception) -> str:
     return words
 
 
-def paths(job: Job) -> list[str]:
-    """Every file that the job may open."""
-    return [file["path"] for file in (*job["files"], *job["inventory"])]
-
-
-def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
+def _look_at_footers(connection: Connection, job: Job) -> list[Outcome]:
     plan = job["plan"]
     agreed = dict(plan["columns"])
     broken, complaints, columns, types = [], [], [], []
@@ -123,7 +104,7 @@ def _look_at_footers(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Ou
     ]
 
 
-def _refuse_long(connection: duckdb.DuckDBPyConnection, file: Job, job: Job) -> None:
+def _refuse_long(connection: Connection, file: Job, job: Job) -> None:
     """A few hundred bytes can claim two hundred million rows; believe no such footer."""
     if job["plan"]["format"] != "parquet" or job["rows_max"] is None:
         return
@@ -154,7 +135,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(name[:TEXT_CHARACTERS_MAX] for name in names[:NAMES_MAX]) + more
 
 
-def _scan(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Outcome]:
+def _scan(connection: Connection, job: Job) -> list[Outcome]:
     plan = job["plan"]
     ((positions,),) = connection.execute("SELECT getvariable('positions')").fetchall()
     if positions is not None and positions > job["positions_max"]:
@@ -178,7 +159,7 @@ def _too_many(plan: Job, what: str) -> Outcome:
     return outcome(plan["rows_check"]["check"], failed=1, total=0, detail=detail)
 
 
-def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: int) -> list[int]:
+def _count_promised(connection: Connection, job: Job, *, rows: int) -> list[int]:
     """How many rows are missing or too many, of how many; none where none were promised."""
     promised = [(file["name"], file["rows"]) for file in job["files"]]
     if any(count is None for _, count in promised):
@@ -189,9 +170,7 @@ def _count_promised(connection: duckdb.DuckDBPyConnection, job: Job, *, rows: in
     return list(counted)
 
 
-def _counted(
-    connection: duckdb.DuckDBPyConnection, scanned: Job, counted: list[Any] | None
-) -> Outcome:
+def _counted(connection: Connection, scanned: Job, counted: list[Any] | None) -> Outcome:
     if counted is None:
         ((counted,),) = connection.execute(scanned["recount"]).fetchall()
     failed, total, *rest = counted
@@ -205,55 +184,6 @@ def _counted(
         found = []
     samples = [_sample(*sample) for sample in found]
     return outcome(scanned["check"], failed=failed, total=total, samples=samples, observed=observed)
-
-
-def delivered(job: Job) -> str:
-    """SQL for the rows of the job's files."""
-    plan, count = job["plan"], len(job["files"])
-    halves = [2 * index // count for index in range(count)]
-    if plan["format"] == "parquet":
-        # One reader for all: over several in a UNION, what looks at neighbours takes memory.
-        paths = [file["path"] for file in job["files"]]
-        return _rows(job["files"], halves, plan, files.parquet_reader(paths))
-    return " UNION ALL ".join(
-        _rows([file], [half], plan, files.reader(file["path"], plan["format"]))
-        for file, half in zip(job["files"], halves, strict=True)
-    )
-
-
-def _rows(of: list[Job], halves: list[int], plan: Job, reader: str) -> str:
-    """SQL for the rows of some files, each with the place that it comes from."""
-    windows = [file["window_us"] or ("NULL", "NULL") for file in of]
-    names = [sql_text(file["name"]) for file in of]
-    places: dict[str, list[Any]] = {
-        FILE: names,
-        FILE_START: [window[0] for window in windows],
-        FILE_END: [window[1] for window in windows],
-        HALF: halves,
-    }
-    types = {FILE: "VARCHAR", FILE_START: "BIGINT", FILE_END: "BIGINT", HALF: "BIGINT"}
-    columns = [
-        f"({_by_file(of, values)})::{types[name]} AS {name}" for name, values in places.items()
-    ]
-    return f"SELECT {', '.join(columns)}, {plan['delivered']} FROM {reader}"
-
-
-def _by_file(of: list[Job], values: list[Any]) -> str:
-    """SQL for what is said of the file that a row stands in."""
-    if len(set(values)) == 1:
-        return str(values[0])
-    cases = (
-        f"WHEN {sql_text(file['path'])} THEN {value}"
-        for file, value in zip(of, values, strict=True)
-    )
-    return f"CASE {files.PATH} {' '.join(cases)} END"
-
-
-def inventory(job: Job) -> str:
-    """SQL for the rows of the snapshot that telemetry refers to."""
-    return " UNION ALL BY NAME ".join(
-        f"SELECT * FROM {files.reader(file['path'], file['format'])}" for file in job["inventory"]
-    )
 
 
 def outcome(

@@ -10,7 +10,7 @@ from powerstage.checks.counts import ScanCheck
 from powerstage.checks.files import FileFormat
 from powerstage.checks.plan import Plan
 from powerstage.checks.result import CheckResult, Report
-from powerstage.checks.scan import Job, setup
+from powerstage.checks.views import Job, setup
 from powerstage.engine import sql_text
 
 # A script that names more files is nothing to paste.

@@ -14,8 +14,8 @@ from typing import IO, Any, Final
 
 import duckdb
 
-from powerstage.checks import query, scan
-from powerstage.engine import connect_without_macros, sql_text
+from powerstage.checks import query, scan, views
+from powerstage.engine import Connection, connect_without_macros, sql_text
 from powerstage.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 
 # Of address space, a quarter of which is taken before any file is read: the engine should meet its
@@ -59,9 +59,9 @@ class _Engine:
 
     def __init__(self, folder: Path) -> None:
         self._links = [folder.resolve() / f"file{number}" for number in range(LINKS_MAX)]
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connection: Connection | None = None
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(self) -> Connection:
         """A connection for one job."""
         if self._connection is None:
             self._connection = connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY)
@@ -71,12 +71,12 @@ class _Engine:
             _lock(self._connection, [str(link) for link in self._links], "UTC")
         return self._connection.cursor()
 
-    def link(self, job: scan.Job) -> scan.Job | None:
+    def link(self, job: views.Job) -> views.Job | None:
         """The job by the names of links; None where that cannot be.
 
         A file on another disk cannot be linked, and a zone of the job's own cannot be set.
         """
-        paths = dict.fromkeys(scan.paths(job))
+        paths = dict.fromkeys(views.paths(job))
         if job["plan"]["timezone"] != "UTC" or len(paths) > LINKS_MAX:
             return None
         links = dict(zip(paths, self._links, strict=False))
@@ -110,7 +110,7 @@ def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
         with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
             if "rows_of" in job:
                 return _read_rows(connection, job)
-            _lock(connection, scan.paths(job), job["plan"]["timezone"])
+            _lock(connection, views.paths(job), job["plan"]["timezone"])
             if "empty" in job:
                 return query.bind(connection, job)
             run = scan.run if is_scan else query.run
@@ -125,7 +125,7 @@ def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
             engine.unlink()
 
 
-def _read_rows(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> dict[str, Any]:
+def _read_rows(connection: Connection, job: dict[str, Any]) -> dict[str, Any]:
     _lock(connection, job["paths"], "UTC")
     try:
         *statements, rows = job["rows_of"]
@@ -153,7 +153,7 @@ def _write_database(job: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str], timezone: str) -> None:
+def _lock(connection: Connection, paths: list[str], timezone: str) -> None:
     allowed = ", ".join(sql_text(path) for path in paths)
     connection.execute(f"SET max_temp_directory_size = {sql_text(ENGINE_DISK)}")
     connection.execute(f"SET TimeZone = {sql_text(timezone)}")

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-import duckdb
-
 from powerstage.checks import Checker
 from powerstage.consumer.judge import Inventory
 from powerstage.consumer.ledger import Ledger
@@ -25,7 +23,7 @@ from powerstage.consumer.rollup import Rollups
 from powerstage.contract import Contract, Slot, loads
 from powerstage.contract.load import read_text
 from powerstage.contract.model import DatasetName
-from powerstage.engine import connect, sql_name, sql_text
+from powerstage.engine import Connection, Relation, connect, sql_name, sql_text
 from powerstage.errors import EnvironmentFailedError, UsageError
 from powerstage.store import local_folder
 
@@ -54,7 +52,7 @@ class Lake:
             )
         self._ledger: Ledger | None = None
         self._contract: Contract | None = None
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,11 +105,11 @@ class Lake:
         Path(draft.name).replace(path)
         self._contract = contract
 
-    def telemetry(self) -> duckdb.DuckDBPyRelation:
+    def telemetry(self) -> Relation:
         """Accepted readings: of each period the highest accepted revision."""
         return self._relation("telemetry")
 
-    def inventory(self) -> duckdb.DuckDBPyRelation:
+    def inventory(self) -> Relation:
         """The latest accepted snapshot of the inventory."""
         return self._relation("inventory")
 
@@ -187,7 +185,7 @@ class Lake:
         draft.replace(self.folder / VIEWS_FILE)
         self.ledger.set_fact(_VIEWS, self._views)
 
-    def _relation(self, dataset: DatasetName) -> duckdb.DuckDBPyRelation:
+    def _relation(self, dataset: DatasetName) -> Relation:
         contract = self.contract
         if contract is None:
             raise UsageError(

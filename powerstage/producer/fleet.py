@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import duckdb
-
 from powerstage.contract import Column, Contract
-from powerstage.engine import sql_double, sql_file, sql_name, sql_text
+from powerstage.engine import Connection, sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer import parameters
 from powerstage.producer.curves import Model, models
@@ -64,7 +62,7 @@ class Fleet:
                 " or widen the pattern",
             )
 
-    def create_places(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def create_places(self, connection: Connection) -> None:
         """Create ``place``: the places for servers, and when the next one comes to each."""
         places = sql_file(
             "powerstage.producer",
@@ -78,7 +76,7 @@ class Fleet:
         connection.execute(f"CREATE TEMP TABLE place AS {places}")
 
     def changes(
-        self, connection: duckdb.DuckDBPyConnection, first: datetime, last: datetime
+        self, connection: Connection, first: datetime, last: datetime
     ) -> Sequence[datetime]:
         """The midnights after ``first`` and up to ``last`` at which a server comes or goes."""
         query = sql_file(
@@ -91,7 +89,7 @@ class Fleet:
         days = connection.execute(query).fetchall()
         return [datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day) for (day,) in days]
 
-    def create_serving(self, connection: duckdb.DuckDBPyConnection, moment: datetime) -> None:
+    def create_serving(self, connection: Connection, moment: datetime) -> None:
         """Create ``serving``: who serves at a moment, in the order of serial numbers.
 
         Its columns are those of the inventory with ``inventory:`` before their names, texts as
@@ -138,7 +136,7 @@ class Fleet:
         key = ", ".join(sql_name(INVENTORY + name) for name in self.contract.inventory.key)
         return f"SELECT {names} FROM serving ORDER BY {key}"
 
-    def _create_enums(self, connection: duckdb.DuckDBPyConnection) -> str:
+    def _create_enums(self, connection: Connection) -> str:
         """Casts of texts to ENUMs: Parquet is written far faster where no text is hashed."""
         casts = []
         for number, column in enumerate(self.contract.inventory.columns):

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
-from powerstage.engine import sql_text
+from powerstage.engine import Connection, sql_text
 
 ROW_GROUP_ROWS: Final = 491_520
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+def write_parquet(connection: Connection, query: str, path: Path) -> int:
     """Write a query's rows, in its order, to a Parquet file; their number.
 
     The same rows give the same bytes on one version of DuckDB.

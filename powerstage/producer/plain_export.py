@@ -6,10 +6,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-import duckdb
-
 from powerstage.contract import Dataset, front_matter
-from powerstage.engine import connect, sql_name, sql_text
+from powerstage.engine import Connection, connect, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer.ahead import write_ahead
 from powerstage.producer.export import CONTRACT
@@ -67,7 +65,7 @@ def write_export(
 
 
 def _copy(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     dataset: Dataset,
     paths: list[Path],
     target: Path,

@@ -7,10 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import duckdb
-
 from powerstage.contract import Column, Contract, Measure
-from powerstage.engine import sql_double, sql_file, sql_name, sql_text
+from powerstage.engine import Connection, sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer import parameters
 from powerstage.producer.curves import models
@@ -49,13 +47,13 @@ class Readings:
         for column in telemetry.columns:
             self._column(column.name)
 
-    def create_watts(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def create_watts(self, connection: Connection) -> None:
         """Create ``watt``: one row, the curves of all models behind one another."""
         connection.execute(
             "CREATE TEMP TABLE watt AS SELECT ?::VARCHAR::DOUBLE[] AS watts", [_watts()]
         )
 
-    def create_devices(self, connection: duckdb.DuckDBPyConnection, day: date) -> None:
+    def create_devices(self, connection: Connection, day: date) -> None:
         """Create ``device``: who serves, and how the days around a UTC day differ for them."""
         terms = parameters.weights(parameters.DAY_PERSISTENCE, parameters.DAY_TERMS)
         number = (day - date(1970, 1, 1)).days + _DAY_SALT
@@ -71,7 +69,7 @@ class Readings:
             f" [{days}] AS day FROM (SELECT *, {draws} FROM serving)"
         )
 
-    def create_period(self, connection: duckdb.DuckDBPyConnection, period: datetime) -> None:
+    def create_period(self, connection: Connection, period: datetime) -> None:
         """Create ``period``: one row, its hours and its slots."""
         contract = self.contract
         names, units = (

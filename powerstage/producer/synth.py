@@ -15,12 +15,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
 from powerstage.contract import Contract
 from powerstage.contract.calendar import period_of
 from powerstage.contract.commit import FILE_ROWS_MAX
-from powerstage.engine import connect
+from powerstage.engine import Connection, connect
 from powerstage.errors import UsageError
 from powerstage.producer.fleet import Fleet
 from powerstage.producer.parquet import write_parquet
@@ -161,7 +159,7 @@ class _Engine:
         )
         self.snapshots = [source.start, *changes]
 
-    def at(self, period: datetime) -> duckdb.DuckDBPyConnection:
+    def at(self, period: datetime) -> Connection:
         """The connection, with the servers that are there in a period, on its day."""
         snapshot = self.snapshots[bisect_right(self.snapshots, period) - 1]
         if snapshot != self._snapshot:

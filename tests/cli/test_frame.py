@@ -120,6 +120,20 @@ def test_help_imports_no_engine(option: str) -> None:
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
+def test_who_asks_the_worker_waits_for_no_engine(places: dict[str, Path]) -> None:
+    """``validate`` leaves DuckDB to its worker, which imports it meanwhile."""
+    done = python(
+        "import sys\n"
+        "from powerstage.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print('loaded', sorted({'duckdb', 'boto3'} & set(sys.modules)))",
+        "validate",
+        str(places["export"]),
+    )
+    assert "✓" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded []"
+
+
 def test_help_names_commands_and_exit_codes(powerstage: Run) -> None:
     """The first page says what there is, and what the exit codes mean."""
     done = powerstage("--help")
