@@ -73,6 +73,14 @@ def desk(source: MockSource, checker: Checker, tmp_path: Path) -> Desk:
     return Desk(source, checker, tmp_path)
 
 
+def rows_of(script: str, connection: duckdb.DuckDBPyConnection) -> int:
+    """How many rows a script finds: counted there, as DuckDB 1 has no moments without pytz."""
+    before, _, query = script.rstrip(";\n").rpartition(";\n")
+    connection.execute(before)
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()
+    return int(rows)
+
+
 def found(report: Report) -> set[str]:
     """The ids of what did not pass."""
     return {finding.check.id for finding in report.findings}

@@ -12,7 +12,7 @@ import pytest
 from powerstage.checks import Checker, InputFile, compile_plan
 from powerstage.contract import Contract, loads
 from powerstage.producer import MockSource, synthesise
-from tests.checks.conftest import Desk, found
+from tests.checks.conftest import Desk, found, rows_of
 
 
 def test_clean_data_passes(desk: Desk) -> None:
@@ -141,8 +141,7 @@ def test_a_doubled_key_names_its_rows(desk: Desk, checker: Checker) -> None:
         ("telemetry.parquet", 2, "7", "row 13, row 14, row 15, row 16"),
     ]
     with duckdb.connect() as connection:
-        rows = connection.execute(finding.script).fetchall()
-    assert len(rows) == 2 + 7
+        assert rows_of(finding.script, connection) == 2 + 7
 
 
 def test_a_finding_carries_the_sql_that_finds_its_rows(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from powerstage.checks import Checker, FailingRows, FileFormat, InputFile, Window, compile_plan
-from tests.checks.conftest import Desk
+from tests.checks.conftest import Desk, rows_of
 
 SPOILT = (
     "SELECT * EXCLUDE (number) REPLACE (CASE WHEN number % 4 = 0 THEN 65535"
@@ -32,8 +32,8 @@ def test_a_script_finds_what_was_counted(spoilt: Desk, format_: FileFormat) -> N
     assert {finding.check.id for finding in report.findings} == set(rows)
     for finding in report.findings:
         with duckdb.connect() as anybody:
-            assert len(anybody.execute(finding.script).fetchall()) == rows[finding.check.id]
-            assert len(anybody.execute(finding.script).fetchall()) == rows[finding.check.id]
+            assert rows_of(finding.script, anybody) == rows[finding.check.id]
+            assert rows_of(finding.script, anybody) == rows[finding.check.id]
 
 
 def test_a_script_holds_what_its_query_needs_and_no_more(spoilt: Desk) -> None:
@@ -50,7 +50,7 @@ def test_a_script_takes_a_name_for_a_name(spoilt: Desk) -> None:
     spoilt.telemetry = odd
     (found,) = [f for f in spoilt.check().findings if f.check.id == "value.finite"]
     with duckdb.connect() as anybody:
-        assert len(anybody.execute(found.script).fetchall()) == 1
+        assert rows_of(found.script, anybody) == 1
 
 
 def test_nothing_is_said_of_what_passes(desk: Desk) -> None:
