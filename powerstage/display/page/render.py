@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import altair as alt
-import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import powerstage
@@ -215,7 +215,7 @@ def _checks_words(overview: Overview) -> str:
 def _footer(overview: Overview, seed: int | None) -> list[tuple[str, str]]:
     contract, fleet = overview.contract, overview.fleet
     energy = "the sum of power times interval over accepted readings; what is lacking is not"
-    tools = f"DuckDB {duckdb.__version__}, Altair {alt.__version__}"
+    tools = f"DuckDB {version('duckdb')}, Altair {alt.__version__}"
     return [
         ("Contract", f"{contract.name} {contract.version}, sha256 {contract.sha256}"),
         ("Feed", overview.feed),
