@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import duckdb
 
 from powerstage.engine import processors
-from tests.benchmarks import findings, peer_faults, synthesis, transfer, validation
+from tests.benchmarks import findings, page, peer_faults, synthesis, transfer, validation
 
 RUNS = 11
 HELP_GOAL_MS = 150
@@ -24,6 +24,7 @@ def main() -> None:
         "findings": findings_part,
         "validation": lambda: validation.table(smoke=smoke),
         "transfer": lambda: transfer.table(smoke=smoke),
+        "page": lambda: page.table(smoke=smoke),
         "faults": lambda: peer_faults.table(smoke=smoke),
     }
     names = [name for name in sys.argv[1:] if name != "--smoke"] or list(parts)
