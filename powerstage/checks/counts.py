@@ -110,7 +110,7 @@ def rows_check(contract: Contract, dataset: Dataset) -> ScanCheck:
             expected="equal counts",
             severity="error",
             at=contract.at(dataset.rule),
-            counts="files",
+            counts="rows",
         ),
         count=f"SELECT [sum(abs(coalesce(promised.rows - {rows}, 0))), sum({rows})] FROM {files}",
         samples=f"SELECT file, 0, {texts(shown)} FROM {files}"

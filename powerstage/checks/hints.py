@@ -162,7 +162,7 @@ def _unit_hints(finding: CheckResult, contract: Contract) -> Iterator[str]:
             if text != unit and text.strip().casefold() == unit.casefold():
                 yield f"{text!r} is {unit!r} but for case or blanks"
             if words := _CONVERSIONS.get((text.strip().casefold(), unit)):
-                yield f"{words}: convert the values together with their unit"
+                yield f"{words}: convert the values too, unless only the unit is wrong"
 
 
 def _form_hints(texts: list[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from powerstage.consumer.overview import (
     Delivery,
     DeviceUse,
     Hole,
+    NamedDevice,
     Overview,
     Point,
     SiteUse,
@@ -88,13 +89,10 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
             cause=str(error),
             fix="what was judged is recorded; if it ends so again, report it",
         ) from error
-    silent, ghosts = (
-        tuple(sorted({*numbers.pop(name), *_named(findings, id_, column)}))[:_NAMES_MAX]
-        for name, id_, column in (
-            ("silent", "device.silent", contract.roles.device),
-            ("ghosts", f"{contract.roles.device}.in_inventory", contract.roles.device),
-        )
-    )
+    roles = contract.roles
+    silent = _named_devices(numbers.pop("silent"), findings, "device.silent", roles.device)
+    ghost_check = f"{roles.device}.in_inventory"
+    ghosts = _named_devices(numbers.pop("ghosts"), findings, ghost_check, roles.device)
     return Overview(
         contract=contract,
         feed=ledger.fact("feed") or "",
@@ -237,7 +235,9 @@ def _pinned(delivery: Delivery, known: Sequence[Slot]) -> int | str:
 
 def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
     """Parts of an overview; only numbers and names are taken from the worker."""
-    buckets, sites, top, points, worst, holes, silent, ghosts = (table or [] for table in tables)
+    buckets, sites, top, points, worst, holes, silent, ghosts = (
+        table or [] for table in tables[:-1]
+    )
     uses = [
         BucketUse(site=_name(row["site"]), start=_time(row["start"]), use=_use(row, measures))
         for row in buckets
@@ -268,6 +268,7 @@ def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
             for row in points
         ),
         "worst": tuple(map(_device, worst)),
+        "is_alike": bool(tables[-1]),
         "holes": tuple(
             Hole(
                 device=_name(row["device"]),
@@ -282,17 +283,32 @@ def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
     }
 
 
-def _named(findings: Mapping[Slot, Sequence[CheckResult]], id_: str, column: str) -> set[str]:
-    """The devices that findings of a check name."""
-    return {
-        value
-        for found in findings.values()
-        for result in found
-        if result.check.id == id_
-        for sample in result.samples
-        for name, value in sample.values
-        if name == column
-    }
+def _named_devices(
+    always: Iterable[str],
+    findings: Mapping[Slot, Sequence[CheckResult]],
+    id_: str,
+    column: str,
+) -> tuple[NamedDevice, ...]:
+    """Devices that are so in all that was accepted, then those that findings of a check name."""
+    found = {device: NamedDevice(device=device) for device in always}
+    for device, slots in sorted(_named(findings, id_, column).items()):
+        found.setdefault(device, NamedDevice(device=device, slots=tuple(sorted(slots))))
+    return tuple(found.values())[:_NAMES_MAX]
+
+
+def _named(
+    findings: Mapping[Slot, Sequence[CheckResult]], id_: str, column: str
+) -> dict[str, set[Slot]]:
+    """The devices that findings of a check name, and in which deliveries."""
+    named: dict[str, set[Slot]] = {}
+    for slot, found in findings.items():
+        for result in found:
+            if result.check.id == id_:
+                for sample in result.samples:
+                    for name, value in sample.values:
+                        if name == column:
+                            named.setdefault(value, set()).add(slot)
+    return named
 
 
 def _device(row: Mapping[str, Any]) -> DeviceUse:

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from powerstage.checks import CheckResult, FeedFinding
 from powerstage.consumer.ledger import Entry
-from powerstage.contract import Contract
+from powerstage.contract import Contract, Slot
 
 State: TypeAlias = Literal["on time", "late", "restated", "rejected", "missing"]
 # Below this mean load in per cent, a device that draws power is idle: a comatose server is rarely
@@ -113,12 +113,23 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedDevice:
+    """A device that something is to be said of, and the deliveries that show it.
+
+    Without any it is so in all that was accepted.
+    """
+
+    device: str
+    slots: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """A lake at a moment. Times are UTC, ``end`` is exclusive.
 
-    ``silent`` are devices of the inventory of which no reading was accepted in all of the time, or
-    that a finding calls silent; ``ghosts`` devices with readings that no inventory knows. Both are
-    cut off after 100.
+    ``silent`` are devices of the inventory without a reading, ``ghosts`` devices with readings that
+    no inventory knows; both are cut off after 100. ``worst`` are devices that lack readings, the
+    worst first; one for all where ``is_alike``: no device lacks more than another.
     """
 
     contract: Contract
@@ -135,9 +146,10 @@ class Overview:
     top: tuple[DeviceUse, ...]
     points: tuple[Point, ...]
     worst: tuple[DeviceUse, ...]
+    is_alike: bool
     holes: tuple[Hole, ...]
-    silent: tuple[str, ...]
-    ghosts: tuple[str, ...]
+    silent: tuple[NamedDevice, ...]
+    ghosts: tuple[NamedDevice, ...]
     inventories: tuple[Delivery, ...]
     deliveries: tuple[Delivery, ...]
     feed_findings: tuple[FeedFinding, ...]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from powerstage.consumer.overview import Delivery, Overview, SiteUse, Use
+from powerstage.consumer.overview import Delivery, NamedDevice, Overview, SiteUse, Use
 from powerstage.contract import period_text
 from powerstage.contract.receipt import utc_text
 from powerstage.display.document import contract_part, feed_findings_part
@@ -22,29 +22,32 @@ class Verdict:
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
+        self._due = len(overview.deliveries)
         self._missing = sum(known.state == "missing" for known in overview.deliveries)
-        self._delivered = len(overview.deliveries) - self._missing
-        self._rejected = [known for known in overview.deliveries if known.state == "rejected"]
+        self._refused = [known for known in overview.deliveries if known.state == "rejected"]
         self._inventories = [known for known in overview.inventories if known.state == "rejected"]
 
     @property
     def is_sound(self) -> bool:
         """Whether every period was delivered, and everything accepted."""
-        return not (self._rejected or self._missing or self._inventories)
+        return not (self._refused or self._missing or self._inventories)
 
     @property
     def headline(self) -> str:
         """What happened, in one sentence."""
         if self.is_sound:
-            return f"All {self._delivered:,} deliveries were accepted."
+            return f"All {self._due:,} deliveries were accepted."
         parts = []
-        if self._rejected:
-            parts.append(f"{len(self._rejected):,} of {self._delivered:,} deliveries were refused")
+        if self._refused:
+            parts.append(f"{len(self._refused):,} were not accepted")
         if self._missing:
-            parts.append(f"{self._missing:,} {'is' if self._missing == 1 else 'are'} missing")
-        if self._inventories:
-            parts.append(f"{len(self._inventories):,} of the inventories refused")
-        return ", ".join(parts) + "."
+            parts.append(f"{self._missing:,} never came")
+        told = f"Of {self._due:,} deliveries due, {' and '.join(parts)}" if parts else ""
+        inventories = f"{len(self._inventories):,} of the inventories not accepted"
+        return (
+            "; ".join([*([told] if told else []), *([inventories] if self._inventories else [])])
+            + "."
+        )
 
     @property
     def received(self) -> str:
@@ -60,7 +63,7 @@ class Verdict:
         if self.is_sound:
             return ""
         words: Counter[str] = Counter()
-        for delivery in (*self._inventories, *self._rejected):
+        for delivery in (*self._inventories, *self._refused):
             words.update(
                 {finding.check.words for finding in delivery.findings if finding.outcome == "fail"}
             )
@@ -68,8 +71,8 @@ class Verdict:
         if not often:
             return ""
         more = len(words) - len(often)
-        others = f", and {more} more" if more > 0 else ""
-        return f"What they do not pass: {', '.join(often)}{others}."
+        others = f", and {more} more checks" if more > 0 else ""
+        return f"What was not so: {', '.join(often)}{others}."
 
 
 def show_overview(terminal: Terminal, overview: Overview) -> None:
@@ -115,7 +118,8 @@ def show_overview(terminal: Terminal, overview: Overview) -> None:
     for words, names in (("silent", overview.silent), ("ghost", overview.ghosts)):
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            terminal.line(f"  {words}: {', '.join(names[:5])}{more}")
+            told = ", ".join(known.device for known in names[:5])
+            terminal.line(f"  {words}: {told}{more}")
 
 
 def overview_part(overview: Overview) -> dict[str, Any]:
@@ -157,10 +161,17 @@ def overview_part(overview: Overview) -> dict[str, Any]:
             }
             for delivery in overview.deliveries
         ],
-        "silent": list(overview.silent),
-        "ghosts": list(overview.ghosts),
+        "silent": _named_part(overview.silent),
+        "ghosts": _named_part(overview.ghosts),
         "feed_findings": feed_findings_part(overview.feed_findings),
     }
+
+
+def _named_part(devices: Iterable[NamedDevice]) -> list[dict[str, Any]]:
+    return [
+        {"device": known.device, "deliveries": [str(slot) for slot in known.slots]}
+        for known in devices
+    ]
 
 
 def _use_part(overview: Overview, use: Use) -> dict[str, Any]:
@@ -231,10 +242,15 @@ def detail(delivery: Delivery) -> str:
         words = [finding.check.words for finding in delivery.findings]
         more = len(words) - _DETAIL_CHECKS
         told = ", ".join(f"“{word}”" for word in words[:_DETAIL_CHECKS])
-        return f"does not pass {told}" + (f" and {more} more checks" if more > 0 else "")
+        return f"not so: {told}" + (f" and {more} more checks" if more > 0 else "")
     if delivery.entry.slot.revision:
         return delivery.entry.reason
     return "" if delivery.late_by is None else f"{duration(delivery.late_by)} late"
+
+
+def look_id(delivery: Delivery) -> str:
+    """How the page links to a delivery: by its slot, or by the period that nobody delivered."""
+    return str(delivery.entry.slot) if delivery.entry else f"missing/{period_text(delivery.period)}"
 
 
 def duration(length: timedelta) -> str:

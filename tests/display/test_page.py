@@ -120,7 +120,7 @@ def test_the_table_of_sites_is_that_of_a_query(page: Page, shown: Shown) -> None
     )
     table = page.locator("section:has(#power) tbody tr").all()
     cells = [row.locator("th, td").all_text_contents()[:2] for row in table[:-1]]
-    assert cells == [[site, kwh(energy)] for site, energy in rows]
+    assert cells == [[site, f"{energy:,.3f}"] for site, energy in rows]
 
 
 def test_the_mean_power_is_that_of_the_time_with_readings(page: Page, shown: Shown) -> None:
@@ -162,8 +162,9 @@ def test_deliveries_are_counted_by_the_ledger(page: Page, shown: Shown) -> None:
         }
     accepted = sum(verdict == "accepted" for verdict in heads.values())
     assert (len(heads), accepted) == (23, 20)
-    assert _tile(page, "deliveries") == f"{accepted} of {len(heads)}"
-    assert "3 of 23 deliveries were refused, 1 is missing." in page.inner_text(".verdict")
+    assert _tile(page, "deliveries") == f"{accepted} of {len(heads) + 1}"
+    words = "Of 24 deliveries due, 3 were not accepted and 1 never came."
+    assert words in page.inner_text(".verdict")
 
 
 def test_a_refused_delivery_says_why_and_where_it_is(page: Page, shown: Shown) -> None:
@@ -198,10 +199,10 @@ def test_a_restated_delivery_is_told_by_its_revision(page: Page, shown: Shown) -
 
 def test_a_missing_period_is_named(page: Page, shown: Shown) -> None:
     """Nobody delivered it, so there is nothing to link to but its place."""
-    slot = _slot(shown, "missing_hour").rpartition("/")[0]
+    period = shown.planned["missing_hour"].period
     looks = page.locator("details.delivery:has(.missing)")
     assert looks.count() == 1
-    assert slot in looks.inner_text()
+    assert f"{period:%Y-%m-%d %H:%M}" in looks.inner_text()
 
 
 @pytest.mark.parametrize(
@@ -214,9 +215,10 @@ def test_silent_and_ghost_devices_are_named(
     section = page.inner_text(f"section:has(#h-{heading})")
     names = {"silent": shown.overview.silent, "ghosts": shown.overview.ghosts}[heading]
     assert names
-    assert all(name in section for name in names)
+    assert all(known.device in section for known in names)
+    assert f"{shown.planned[fault].period:%Y-%m-%d %H:%M}" in section
     if heading == "silent":
-        assert set(shown.planned[fault].devices) <= set(names)
+        assert set(shown.planned[fault].devices) <= {known.device for known in names}
 
 
 def test_deliveries_are_drawn_by_state(page: Page) -> None:
@@ -265,6 +267,32 @@ def test_a_part_of_the_time_can_be_selected(page: Page, shown: Shown) -> None:
     expect(page.locator("#tile-energy")).to_have_text(before)
 
 
+def test_hours_are_selected_whole(page: Page) -> None:
+    """What is counted is what is drawn; a time without data is said to be one."""
+    page.fill("#since", "2026-11-03T00:00")
+    whole = _tile(page, "energy")
+    page.fill("#since", "2026-11-03T00:40")
+    expect(page.locator("#tile-energy")).to_have_text(whole)
+    page.fill("#since", "2027-01-01T00:00")
+    expect(page.locator("#scope")).to_contain_text("There is nothing in that time")
+
+
+def test_a_mark_leads_to_its_delivery(page: Page, shown: Shown) -> None:
+    """A click in the chart of checks opens what it is about."""
+    page.locator("#checks svg .mark-rect path[d]").first.click()
+    expect(page.locator("details.delivery[open]")).to_have_count(1)
+    refused = [d for d in shown.overview.deliveries if d.findings]
+    assert page.evaluate("decodeURIComponent(location.hash)") in {
+        f"#{delivery.entry.slot}" for delivery in refused if delivery.entry
+    }
+
+
+def test_a_rehearsal_is_said_to_be_one(page: Page, shown: Shown) -> None:
+    """Before any number; a page of real data says nothing of it."""
+    assert "these are mock data, with 1 defect put in on purpose" in page.inner_text(".rehearsal")
+    assert "A rehearsal" not in render(shown.overview, shown.lake)
+
+
 def test_a_link_opens_its_delivery(browser: Browser, page_path: Path, shown: Shown) -> None:
     """What was closed is open, and in sight."""
     slot = _slot(shown, "nan_value")
@@ -298,7 +326,7 @@ def test_without_scripts_the_numbers_are_there(page_path: Path, shown: Shown) ->
     """Tiles and tables are text of the page."""
     text = page_path.read_text("utf-8")
     assert f">{kwh(shown.overview.fleet.energy_kwh)} kWh</dd>" in text
-    assert f'<td class="number">{kwh(shown.overview.sites[0].use.energy_kwh)}</td>' in text
+    assert f'<td class="number">{shown.overview.sites[0].use.energy_kwh:,.3f}</td>' in text
 
 
 def test_what_is_hostile_is_text(browser: Browser, contract: Contract, tmp_path: Path) -> None:
@@ -395,7 +423,7 @@ def test_a_served_page_follows_the_lake(
         page.goto(url)
         expect(page.locator("#tile-deliveries")).to_have_text("1 of 1")
         judge(None)
-        expect(page.locator("#tile-deliveries")).to_have_text("20 of 23")
+        expect(page.locator("#tile-deliveries")).to_have_text("20 of 24")
 
 
 def test_no_other_site_can_read_a_served_page() -> None:

@@ -76,11 +76,13 @@ FROM (
         GROUP BY device
     ) AS seen USING (device)
 );
+CREATE TEMP TABLE alike AS
+SELECT count(DISTINCT readings / expected) < 2 AS is_alike FROM device_use WHERE expected > 0;
 CREATE TEMP TABLE worst AS
 FROM device_use
 WHERE readings < expected
 ORDER BY readings / expected, NOT list_contains([$lacking]::VARCHAR[], device), device
-LIMIT $worst;
+LIMIT CASE WHEN (SELECT is_alike FROM alike) THEN 1 ELSE $worst END;
 CREATE TEMP TABLE hole AS
 SELECT device, start, coalesce(readings, 0) AS readings, expected
 FROM (
@@ -141,4 +143,5 @@ SELECT
             ORDER BY device
             LIMIT $names_max
         )
-    )
+    ),
+    (SELECT is_alike FROM alike)

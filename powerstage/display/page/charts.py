@@ -3,7 +3,7 @@
 Each has parameters that the page sets: ``site`` (empty for all), ``since`` and ``until`` (ms).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import altair as alt
@@ -16,28 +16,33 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
     "on time": ("#8296ab", "square"),
     "late": ("#b87700", "triangle-up"),
     "restated": ("#aa4499", "diamond"),
-    "rejected": ("#c94a00", "cross"),
+    "rejected": ("#b3261e", "cross"),
     "missing": ("#5d6470", "circle"),
 }
-OUTCOMES: Final = {"fail": "#c94a00", "warn": "#b87700"}
+OUTCOMES: Final = {"fail": "#b3261e", "warn": "#b87700"}
 # So many sites have a panel of their own; the others are there for who selects them.
 PANELS_MAX: Final = 12
 
 _Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 
 _ALL_OR_ONE: Final = "site == '' || datum.site == site"
-_IN_WINDOW: Final = "datum.end > since && datum.start < until"
+_IN_WINDOW: Final = "datum.end >= since && datum.start <= until"
 _TIME: Final = {"type": "utc"}
 
 
-def charts() -> dict[str, dict[str, Any]]:
-    """Vega-Lite by the id of the element that shows it; data sets are ``buckets`` and the like."""
+def charts(states: Collection[str], outcomes: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Vega-Lite by the id of the element that shows it; data sets are ``buckets`` and the like.
+
+    Args:
+        states: those of deliveries that there are.
+        outcomes: those of checks that there are.
+    """
     made = {
         "power": _power(),
         "top": _top(),
         "load": _load(),
-        "deliveries": _deliveries(),
-        "checks": _checks(),
+        "deliveries": _deliveries([state for state in STATES if state in states]),
+        "checks": _checks([outcome for outcome in OUTCOMES if outcome in outcomes]),
         "coverage": _coverage(),
     }
     with alt.data_transformers.disable_max_rows():
@@ -58,7 +63,9 @@ def _configured(chart: _Chart, description: str) -> _Chart:
         .configure(background="transparent", font="system-ui, sans-serif")
         .configure_view(strokeWidth=0)
         .configure_axis(labelFontSize=11, titleFontSize=11, titleFontWeight="normal", domain=False)
-        .configure_legend(labelFontSize=11, titleFontSize=11, titleFontWeight="normal")
+        .configure_legend(
+            labelFontSize=11, titleFontSize=11, titleFontWeight="normal", symbolOpacity=1
+        )
         .configure_header(labelFontSize=11, title=None)
     )
     return made
@@ -80,9 +87,7 @@ def _tooltips(*fields: str) -> list[alt.Tooltip]:
 
 def _power() -> _Chart:
     """A panel for each site, with its own scale: areas that are stacked lie over gaps."""
-    tips = _tooltips(
-        "site:N=site", "when:N=from (UTC)", "mean_kw:Q=mean power, kW", "received:N=readings"
-    )
+    tips = _tooltips("site:N=site", "when:N=from (UTC)", "mean:N=mean power", "received:N=readings")
     # What filters the panels must come before they are told apart.
     some = f"(site == '' ? datum.rank < {PANELS_MAX} : datum.site == site) && {_IN_WINDOW}"
     base = alt.Chart()
@@ -151,7 +156,7 @@ def _load() -> _Chart:
         x=x,
         y=alt.Y(
             "power_watts:Q",
-            scale=alt.Scale(type="log", nice=False),
+            scale=alt.Scale(type="log", nice=False, padding=8),
             axis=alt.Axis(title="mean power, W (logarithmic)", tickCount=6, format="~s"),
         ),
         shape=alt.Shape(
@@ -181,12 +186,11 @@ def _load() -> _Chart:
     )
 
 
-def _deliveries() -> _Chart:
+def _deliveries(names: Sequence[str]) -> _Chart:
     base = _base("runs").transform_filter(f"({_ALL_OR_ONE}) && {_IN_WINDOW}")
-    names = list(STATES)
     colors = alt.Color(
         "state:N",
-        scale=alt.Scale(domain=names, range=[color for color, _ in STATES.values()]),
+        scale=alt.Scale(domain=names, range=[STATES[name][0] for name in names]),
         legend=alt.Legend(title=None, orient="top"),
     )
     tips = _tooltips(
@@ -197,21 +201,21 @@ def _deliveries() -> _Chart:
         "last:N=to (UTC)",
         "detail:N=what",
     )
-    y = alt.Y("site:N", axis=alt.Axis(title=None, labelLimit=140))
+    y = alt.Y("site:N", sort=None, axis=alt.Axis(title=None, labelLimit=140))
     bars = base.mark_bar(height=6, opacity=0.55, aria=False, clip=True).encode(
         x=_when(), x2="end:T", y=y, color=colors, tooltip=tips
     )
     marks = (
         base.transform_filter("datum.state != 'on time'")
         .transform_calculate(middle="(datum.start + datum.end) / 2")
-        .mark_point(filled=True, size=90, opacity=1)
+        .mark_point(filled=True, size=90, opacity=1, cursor="pointer")
         .encode(
             x=_when("middle"),
             y=y,
             color=colors,
             shape=alt.Shape(
                 "state:N",
-                scale=alt.Scale(domain=names, range=[shape for _, shape in STATES.values()]),
+                scale=alt.Scale(domain=names, range=[STATES[name][1] for name in names]),
                 legend=alt.Legend(title=None, orient="top"),
             ),
             tooltip=tips,
@@ -223,14 +227,14 @@ def _deliveries() -> _Chart:
     )
 
 
-def _checks() -> _Chart:
+def _checks(names: Sequence[str]) -> _Chart:
     base = _base("failures").transform_filter(_IN_WINDOW)
-    cells = base.mark_tick(thickness=4, size=13).encode(
+    cells = base.mark_tick(thickness=4, size=13, cursor="pointer").encode(
         x=_when(),
         y=alt.Y("words:N", sort=None, axis=alt.Axis(title=None, labelLimit=330)),
         color=alt.Color(
             "outcome:N",
-            scale=alt.Scale(domain=list(OUTCOMES), range=list(OUTCOMES.values())),
+            scale=alt.Scale(domain=names, range=[OUTCOMES[name] for name in names]),
             legend=alt.Legend(title=None, orient="top"),
         ),
         tooltip=_tooltips("delivery:N=delivery", "words:N=check", "count:N=failed"),
@@ -242,7 +246,8 @@ def _checks() -> _Chart:
 
 
 def _coverage() -> _Chart:
-    base = _base("holes").transform_filter(f"({_ALL_OR_ONE}) && {_IN_WINDOW}")
+    some = f"({_ALL_OR_ONE} || datum.site == '') && {_IN_WINDOW}"
+    base = _base("holes").transform_filter(some)
     cells = base.mark_rect(aria=False, clip=True).encode(
         x=_when(),
         x2="end:T",

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from powerstage.consumer.overview import Delivery, Overview
 from powerstage.display.findings import count_words
-from powerstage.display.overview import by_energy, detail, site_name
+from powerstage.display.overview import by_energy, detail, look_id, site_name
 
 # A total is drawn where at least so much of what makes it was accepted.
 COVERAGE_MIN: Final = 0.9
+EVERY_DEVICE: Final = "every device"
 
 
 def page_data(overview: Overview) -> dict[str, Any]:
@@ -66,23 +67,27 @@ def page_data(overview: Overview) -> dict[str, Any]:
             }
             for point in overview.points
         ),
-        "runs": [run for site in overview.sites for run in _runs(overview, site_name(site.site))],
+        "runs": [
+            run
+            for site in by_energy(overview.sites)
+            for run in _runs(overview, site_name(site.site))
+        ],
         "deliveries": _columns(
             {"start": _ms(delivery.period), "accepted": delivery.is_shown}
             for delivery in overview.deliveries
-            if delivery.entry is not None
         ),
         "failures": _failures(overview),
         "holes": _columns(
             {
-                "device": hole.device,
+                "device": EVERY_DEVICE if overview.is_alike else hole.device,
                 "start": _ms(hole.start),
                 "readings": hole.readings,
                 "expected": hole.expected,
             }
             for hole in overview.holes
         ),
-        "site_of": {device.device: site_name(device.site) for device in overview.worst},
+        "site_of": {EVERY_DEVICE: ""}
+        | {device.device: site_name(device.site) for device in overview.worst},
     }
 
 
@@ -102,6 +107,7 @@ def _runs(overview: Overview, site: str) -> Iterator[dict[str, Any]]:
             "start": _ms(deliveries[0].period),
             "end": _ms(deliveries[-1].period + interval),
             "periods": len(deliveries),
+            "look": "" if state == "on time" else look_id(deliveries[0]),
         }
 
 
@@ -110,7 +116,8 @@ def _failures(overview: Overview) -> list[dict[str, Any]]:
         {
             "words": finding.check.words,
             "outcome": finding.outcome,
-            "delivery": str(delivery.entry.slot) if delivery.entry else "",
+            "delivery": look_id(delivery),
+            "look": look_id(delivery),
             "count": count_words(finding.failed, finding.total, finding.check),
             "start": _ms(delivery.period),
         }

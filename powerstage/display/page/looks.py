@@ -10,9 +10,9 @@ from pathlib import Path
 from powerstage.checks import CheckResult
 from powerstage.consumer.ledger import Entry
 from powerstage.consumer.overview import Delivery, Overview
-from powerstage.contract import CommitKey, period_text
+from powerstage.contract import CommitKey
 from powerstage.display.findings import count_words
-from powerstage.display.overview import detail, duration
+from powerstage.display.overview import detail, duration, look_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Look:
     id: str
     state: str
     title: str
+    name: str
     words: str
     facts: str = ""
     findings: tuple[LookFinding, ...] = ()
@@ -46,40 +47,38 @@ class Look:
 
 
 def looks(overview: Overview, lake: Path) -> Iterator[Look]:
-    """Deliveries that were refused, late, restated or never came; the worst first.
+    """Deliveries that were not accepted or never came, in their order; then late and restated ones.
 
     Args:
         overview: of the lake.
         lake: its folder, for the command that judges once more.
     """
-    telemetry = overview.deliveries
-    delivered = [
-        (delivery, delivery.entry)
-        for delivery in (*overview.inventories, *telemetry)
-        if delivery.entry is not None
-    ]
-    for delivery, entry in delivered:
-        if delivery.state == "rejected":
-            yield _look(overview, delivery, entry, lake)
-    for state, run in groupby(telemetry, key=lambda delivery: delivery.state):
+    everything = (*overview.inventories, *overview.deliveries)
+    for state, run in groupby(everything, key=lambda delivery: delivery.state):
         if state == "missing":
-            yield _missing([delivery.period for delivery in run])
-    for delivery, entry in delivered:
+            yield _missing(overview, list(run))
+        elif state == "rejected":
+            yield from (_look(overview, delivery, lake) for delivery in run)
+    for delivery in everything:
         warned = delivery.state == "on time" and delivery.findings
         if delivery.state in {"late", "restated"} or warned:
-            yield _look(overview, delivery, entry, lake)
+            yield _look(overview, delivery, lake)
 
 
-def _look(overview: Overview, delivery: Delivery, entry: Entry, lake: Path) -> Look:
+def _look(overview: Overview, delivery: Delivery, lake: Path) -> Look:
+    entry = delivery.entry
+    if entry is None:
+        return _missing(overview, [delivery])
     commit = f"{overview.feed}/{CommitKey(slot=entry.slot)}"
     is_refused = entry.verdict != "accepted"
     contract = shlex.quote(str(lake / "contract.odcs.yaml"))
     return Look(
-        id=str(entry.slot),
+        id=look_id(delivery),
         state=entry.verdict if is_refused else delivery.state,
-        title=str(entry.slot),
+        title=f"{'Inventory of ' if entry.slot.dataset == 'inventory' else ''}{_minute(delivery)}",
+        name=str(entry.slot),
         words=detail(delivery),
-        facts=". ".join(_facts(delivery, entry)),
+        facts=". ".join(_facts(overview, delivery, entry)),
         findings=tuple(map(_finding, delivery.findings)),
         held=commit if is_refused else "",
         command=f"powerstage validate {shlex.quote(commit)} --contract {contract}"
@@ -88,24 +87,40 @@ def _look(overview: Overview, delivery: Delivery, entry: Entry, lake: Path) -> L
     )
 
 
-def _missing(periods: Sequence[datetime]) -> Look:
-    first, last = period_text(periods[0]), period_text(periods[-1])
+def _missing(overview: Overview, periods: Sequence[Delivery]) -> Look:
+    first, last = periods[0], periods[-1]
+    end = last.period + overview.contract.delivery_interval
     return Look(
-        id=f"missing/{first}",
+        id=look_id(first),
         state="missing",
-        title=f"telemetry/{first}" + ("" if len(periods) == 1 else f" to {last}"),
+        title=_minute(first),
+        name="" if first is last else f"to {_minute(last)}",
         words="nobody delivered it"
-        if len(periods) == 1
+        if first is last
         else f"{len(periods)} periods, never delivered",
+        facts=f"{_due(overview, end)} Ask for it to be published",
     )
 
 
-def _facts(delivery: Delivery, entry: Entry) -> Iterator[str]:
+def _minute(delivery: Delivery) -> str:
+    return f"{delivery.period:%Y-%m-%d %H:%M}"
+
+
+def _due(overview: Overview, end: datetime) -> str:
+    """Until when a period should have arrived."""
+    return f"Due by {end + overview.contract.lateness:%Y-%m-%d %H:%M} UTC."
+
+
+def _facts(overview: Overview, delivery: Delivery, entry: Entry) -> Iterator[str]:
+    end = delivery.period + overview.contract.delivery_interval
+    if entry.slot.dataset == "telemetry":
+        yield f"Readings from {_minute(delivery)} to {end:%Y-%m-%d %H:%M} UTC"
     if entry.rows:
         yield f"{entry.rows:,} rows"
+    if delivery.late_by is not None:
+        yield f"{_due(overview, end)} It came {duration(delivery.late_by)} late"
     if delivery.arrived_at is not None:
-        late = "" if delivery.late_by is None else f", {duration(delivery.late_by)} late"
-        yield f"First arrived {delivery.arrived_at:%Y-%m-%d %H:%M} UTC{late}"
+        yield f"First arrived {delivery.arrived_at:%Y-%m-%d %H:%M} UTC"
     if entry.slot.revision:
         yield f"Revision {entry.slot.revision}" + (f": {entry.reason}" if entry.reason else "")
     if entry.judged_at:

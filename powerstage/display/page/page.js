@@ -22,6 +22,7 @@
       label: row.site, rank: ranks[row.site],
       // Of less than that, a total would be drawn over a gap.
       mean_kw: isGap ? null : row.energy_kwh / (data.bucket_ms / HOUR),
+      mean: isGap ? "too few readings" : `${number(row.energy_kwh / (data.bucket_ms / HOUR), 1)} kW`,
       received: `${number(row.power_readings)} of ${number(row.power_expected)}` };
   });
   // A step lasts until its end, whatever comes then.
@@ -51,16 +52,25 @@
     const ms = input.value ? Date.parse(`${input.value}Z`) : NaN;
     return Number.isNaN(ms) ? otherwise : ms;
   };
-  const chosen = () => ({ site: site.value, since: moment(since, data.start),
-    until: moment(until, data.end) });
+  // Whole buckets: what is counted is what is drawn.
+  const chosen = () => {
+    const whole = (ms, round) => data.start + round((ms - data.start) / data.bucket_ms) * data.bucket_ms;
+    const from = Math.max(whole(moment(since, data.start), Math.floor), data.start);
+    const to = Math.min(whole(moment(until, data.end), Math.ceil), data.end);
+    const isEmpty = from >= to;
+    return { site: site.value, since: isEmpty ? data.start : from, until: isEmpty ? data.end : to,
+      isEmpty };
+  };
 
   const text = (id, words) => { document.getElementById(id).textContent = words; };
   const whole = Object.fromEntries([...document.querySelectorAll("[data-tile]")].map(
     (tile) => [tile.id, tile.textContent]));
   const tiles = (choice) => {
     const isAll = !choice.site && choice.since <= data.start && choice.until >= data.end;
-    text("scope", isAll ? "" : `Counted for ${choice.site || "all sites"}, `
-      + `${utc(choice.since)} to ${utc(choice.until)} UTC.`);
+    text("scope", choice.isEmpty ? "There is nothing in that time: all of it is shown."
+      : isAll ? "" : `Tiles and charts are of ${choice.site || "all sites"}, ${utc(choice.since)} to `
+      + `${utc(choice.until)} UTC. Idle devices, top consumers and utilisation are of all of the `
+      + "time; words, tables and lists of everything.");
     if (isAll) {
       for (const id of Object.keys(whole)) { text(id, whole[id]); }
       return;
@@ -72,8 +82,8 @@
     const length = new Set(some.map((row) => row.start)).size * data.bucket_ms / HOUR;
     const covered = sum(some, "power_readings") / sum(some, "power_expected");
     const sites = data.sites.filter((known) => !choice.site || known.site === choice.site);
-    const delivered = deliveries.filter((row) => row.start >= choice.since
-      && row.start < choice.until);
+    const delivered = deliveries.filter((row) => row.start < choice.until
+      && row.start + data.period_ms > choice.since);
     if (whole["tile-energy"]) {
       text("tile-energy", `${number(energy, energy < 1000 ? 1 : 0)} kWh`);
       text("tile-power", covered ? `${number(energy / length / covered, 1)} kW` : "–");
@@ -97,12 +107,16 @@
     sessionStorage.setItem("choice", JSON.stringify([site.value, since.value, until.value]));
   };
 
+  const NARROW = 520;
   const MARGIN = { power: 60, top: 190, load: 70, deliveries: 95, checks: 350, coverage: 115 };
   const draw = async (id, spec) => {
     const place = document.getElementById(id);
     if (!place) { return; }
-    const inner = spec.spec || spec;
-    inner.width = Math.max(id === "checks" ? 160 : 120, place.clientWidth - MARGIN[id]);
+    const inner = spec.spec || spec, isNarrow = place.clientWidth < NARROW;
+    const margin = isNarrow && id === "checks" ? 190 : MARGIN[id];
+    inner.width = Math.max(120, place.clientWidth - margin);
+    if (id === "checks") { spec.encoding.y.axis.labelLimit = isNarrow ? 170 : 330; }
+    spec.config.legend.columns = isNarrow ? 3 : undefined;
     const choice = chosen();
     for (const param of spec.params || []) {
       if (param.name in choice) { param.value = choice[param.name]; }
@@ -112,6 +126,9 @@
       logLevel: vega.Error,
       tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
     views[id] = result.view;
+    result.view.addEventListener("click", (_, item) => {
+      if (item && item.datum && item.datum.look) { location.hash = item.datum.look; }
+    });
   };
   const drawAll = () => Promise.all(Object.entries(specs).map(([id, spec]) => draw(id, spec)))
     .then(() => { document.body.dataset.drawn = Object.keys(views).length; });

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import powerstage
 from powerstage.checks import Check
-from powerstage.consumer.overview import IDLE_LOAD_MAX, POINTS_MAX, Delivery, Overview
+from powerstage.consumer.overview import IDLE_LOAD_MAX, POINTS_MAX, Overview, Point
 from powerstage.display.overview import (
     Verdict,
     by_energy,
@@ -37,6 +37,7 @@ from powerstage.display.page.looks import looks
 _SCRIPTS: Final = ("vega", "vega-lite", "vega-embed")
 _LOOKS_MAX: Final = 100
 _FEED_FINDINGS_MAX: Final = 50
+_IDLE_MAX: Final = 50
 _DISPLAY: Final = files("powerstage.display")
 
 
@@ -96,6 +97,7 @@ def render(
     environment.filters |= {
         "named": site_name,
         "kwh": kwh,
+        "exact": lambda energy: f"{energy:,.3f}",
         "kilowatts": lambda use: kilowatts(overview, use),
         "share": lambda parts: share(*parts),
         "count": lambda number: f"{number:,}",
@@ -127,6 +129,9 @@ def render(
         bucket=_length(overview.bucket),
         worst_bucket=_length(overview.worst_bucket),
         period=_length(overview.contract.delivery_interval),
+        lateness=duration(overview.contract.lateness),
+        idle=_idle(overview),
+        seed=seed,
         states=_states(overview),
         failures=_failures(overview),
         checks_words=_checks_words(overview),
@@ -139,15 +144,27 @@ def render(
         live=live,
         style=(_DISPLAY / "page" / "page.css").read_text("utf-8"),
         data=_json(page_data(overview)),
-        charts=_json(charts()),
+        charts=_json(charts(*_drawn(overview))),
         scripts=_scripts(),
     )
 
 
+def _idle(overview: Overview) -> list[Point]:
+    """The idle devices that are points of their own, those that draw most first."""
+    idle = [point for point in overview.points if point.is_idle and point.device]
+    return sorted(idle, key=lambda point: -point.power_watts)[:_IDLE_MAX]
+
+
+def _drawn(overview: Overview) -> tuple[set[str], set[str]]:
+    """The states of deliveries, and the outcomes of checks, that there are."""
+    delivered = (*overview.inventories, *overview.deliveries)
+    outcomes = {finding.outcome for delivery in delivered for finding in delivery.findings}
+    return {delivery.state for delivery in overview.deliveries}, set(outcomes)
+
+
 def _tiles(overview: Overview) -> list[_Tile]:
     fleet, sites = overview.fleet, overview.sites
-    delivered = [delivery for delivery in overview.deliveries if delivery.entry is not None]
-    accepted = sum(delivery.is_shown for delivery in delivered)
+    accepted = sum(delivery.is_shown for delivery in overview.deliveries)
     idle = sum(site.idle_devices for site in sites)
     tiles = [
         _Tile(
@@ -157,8 +174,8 @@ def _tiles(overview: Overview) -> list[_Tile]:
         ),
         _Tile(
             id="tile-deliveries",
-            words="deliveries accepted",
-            value=f"{accepted:,} of {len(delivered):,}",
+            words="deliveries due that were accepted",
+            value=f"{accepted:,} of {len(overview.deliveries):,}",
         ),
     ]
     if overview.points:
@@ -176,10 +193,14 @@ def _tiles(overview: Overview) -> list[_Tile]:
         ]
     if overview.contract.power is not None:
         tiles[:0] = [
-            _Tile(id="tile-energy", words="energy measured", value=f"{kwh(fleet.energy_kwh)} kWh"),
+            _Tile(
+                id="tile-energy",
+                words="energy of what was accepted; nothing is added for the rest",
+                value=f"{kwh(fleet.energy_kwh)} kWh",
+            ),
             _Tile(
                 id="tile-power",
-                words="mean power of the fleet",
+                words="mean power, while there are readings",
                 value=f"{kilowatts(overview, fleet)} kW",
             ),
         ]
@@ -203,13 +224,11 @@ def _failures(overview: Overview) -> list[tuple[Check, int]]:
 
 
 def _checks_words(overview: Overview) -> str:
-    judged: list[Delivery] = [
-        delivery for delivery in overview.deliveries if delivery.entry is not None
-    ]
+    judged = sum(delivery.entry is not None for delivery in overview.deliveries)
     number = len(_failures(overview))
     if not number:
-        return f"Every check passed in all {len(judged):,} deliveries of telemetry."
-    return f"{number} checks did not pass somewhere; all others passed in every delivery."
+        return f"Every check passed in all {judged:,} deliveries of telemetry."
+    return f"{number} checks did not pass somewhere; all others passed wherever there was data."
 
 
 def _footer(overview: Overview, seed: int | None) -> list[tuple[str, str]]:
