@@ -38,6 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="How often tests/test_kill.py kills a process on LocalStack.",
     )
+    parser.addoption(
+        "--seeds",
+        type=int,
+        default=200,
+        metavar="N",
+        help="Of how many seeds tests/producer/test_synth.py makes data that must pass.",
+    )
 
 
 def clock() -> datetime:
