@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import gcd
 from typing import Any, Final
 
 from powerstage.checks import Checker, CheckResult, find_timeliness, late_periods
@@ -34,6 +35,7 @@ _BUCKETS_MAX: Final = 750
 _WORST_BUCKETS_MAX: Final = 170
 _BUCKETS: Final = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 168, 672))
 _HOUR: Final = timedelta(hours=1)
+_SECOND: Final = timedelta(seconds=1)
 _NAMES_MAX: Final = 100
 _TEXT_MAX: Final = 200
 
@@ -162,8 +164,8 @@ def _delivery(
 
 def _buckets(contract: Contract, length: timedelta) -> tuple[timedelta, timedelta]:
     """How long a bucket is in charts of sites, and in those of devices."""
-    step = _step(contract)
-    fit = [bucket for bucket in _BUCKETS if bucket >= step] or [step]
+    # One that cuts a step in two would have all of it, and the next one nothing.
+    fit = [bucket for bucket in _BUCKETS if not bucket % _step(contract)]
     return (
         next((bucket for bucket in fit if length / bucket <= _BUCKETS_MAX), fit[-1]),
         next((bucket for bucket in fit if length / bucket <= _WORST_BUCKETS_MAX), fit[-1]),
@@ -171,8 +173,12 @@ def _buckets(contract: Contract, length: timedelta) -> tuple[timedelta, timedelt
 
 
 def _step(contract: Contract) -> timedelta:
-    """In such steps it is counted how many readings there should be."""
-    return max(contract.roles.reading_interval, min(contract.delivery_interval, _HOUR))
+    """In such steps it is counted how many readings there should be: deliveries have whole ones."""
+    step = timedelta(
+        seconds=gcd(*(length // _SECOND for length in (contract.delivery_interval, _HOUR)))
+    )
+    reading = contract.roles.reading_interval
+    return reading if step % reading else step
 
 
 def _tables(
@@ -202,7 +208,7 @@ def _tables(
             f"({delivery.period.timestamp():.0f}, {_pinned(delivery, known)})"
             for delivery in deliveries
         ),
-        "steps": max(1, contract.delivery_interval // step),
+        "steps": contract.delivery_interval // step,
         "step_s": int(step.total_seconds()),
         "step_readings": step // contract.roles.reading_interval,
         "measures": len(contract.measures),
