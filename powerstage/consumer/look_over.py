@@ -199,7 +199,7 @@ def _tables(
     rollups.write_missing(checker)
     hourly, files = rollups.hourly()
     known = rollups.inventories()
-    listed, _ = rollups.listed(known)
+    listed, inventories = rollups.listed(known)
     step, power, load = _step(contract), contract.power, contract.load
     values = {
         "hourly": hourly,
@@ -226,7 +226,7 @@ def _tables(
         "names_max": _NAMES_MAX,
     }
     statements = sql_file("powerstage.consumer", "overview.sql", **values)
-    (row,) = checker.ask_rows(statements.split(";\n"), files)
+    (row,) = checker.ask_rows(statements.split(";\n"), sorted({*files, *inventories}))
     return row
 
 

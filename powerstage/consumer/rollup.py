@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from powerstage.checks import Checker
+from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.ledger import Ledger
 from powerstage.contract import Contract, Slot
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
@@ -133,7 +134,7 @@ class Rollups:
         )
         return " UNION ALL ".join([empty, *parts]), [file for some in files for file in some]
 
-    def _listed(self, inventories: Iterable[Iterable[Path]]) -> Iterator[str]:
+    def _listed(self, inventories: Iterable[Sequence[Path]]) -> Iterator[str]:
         contract = self.contract
         device, site = sql_name(contract.inventory_device), sql_name(contract.inventory_site)
         service = ["NULL", "NULL"]
@@ -142,14 +143,16 @@ class Rollups:
                 sql_name(contract.service.commissioned),
                 sql_name(contract.service.retired),
             )
-            # The day of its retirement is its last.
             is_day = contract.inventory.column(contract.service.retired).type == "DATE"
-            service = [f"min({first})", f"max({last}){' + 1' if is_day else ''}"]
+            # The day of its retirement is its last.
+            past = f"max(TRY({last} + 1))" if is_day else f"max({last})"
+            # A date may be past all times of day.
+            service = [f"TRY_CAST({edge} AS TIMESTAMPTZ)" for edge in (f"min({first})", past)]
         for number, files in enumerate(inventories):
-            paths = ", ".join(sql_text(str(file)) for file in files)
             yield (
-                f"SELECT {number}, {device}, min({site}), {service[0]}::TIMESTAMPTZ,"
-                f" {service[1]}::TIMESTAMPTZ FROM read_parquet([{paths}]) GROUP BY {device}"
+                f"SELECT {number}, {device}, min({site}), {service[0]}, {service[1]}"
+                f" FROM ({files_query(contract, 'inventory', files)})"
+                f" WHERE {device} IS NOT NULL GROUP BY {device}"
             )
 
     def _data(self, digest: str) -> Path:
@@ -165,7 +168,7 @@ class Rollups:
         return sql_file(
             _PACKAGE,
             "rollup.sql",
-            file=sql_text(str(file)),
+            readings=files_query(self.contract, "telemetry", [file]),
             device=sql_name(roles.device),
             measure=sql_name(roles.measure),
             start_us=start,

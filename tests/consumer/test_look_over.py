@@ -1,8 +1,10 @@
 """The numbers of a lake: how much there is, how much there should be, and what is said of it."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from powerstage.checks import Checker
@@ -10,7 +12,8 @@ from powerstage.consumer import Lake, consume
 from powerstage.consumer.look_over import look_over
 from powerstage.consumer.overview import Overview
 from powerstage.contract import Contract, loads
-from powerstage.producer import publish, synthesise
+from powerstage.engine import sql_text
+from powerstage.producer import MockSource, publish, synthesise
 from powerstage.store import MemoryStore, Store
 from tests.conftest import START, clock
 
@@ -31,6 +34,43 @@ def _consumed(store: Store, lake: Path, contract: Contract | None = None) -> Non
 def _look(lake: Path) -> Overview:
     with Lake(lake) as opened, Checker() as checker:
         return look_over(opened, checker, now=clock())
+
+
+class _Edited:
+    """A source of which some rows are others. A ``Source``."""
+
+    def __init__(
+        self, source: MockSource, *, inventory: str = "*", telemetry: str = "*", contract: Contract
+    ) -> None:
+        self._source, self.contract = source, contract
+        self._inventory, self._telemetry = inventory, telemetry
+
+    def periods(self) -> Sequence[datetime]:
+        """Those of the source."""
+        return self._source.periods()
+
+    def snapshots(self) -> Sequence[datetime]:
+        """Those of the source."""
+        return self._source.snapshots()
+
+    def write_inventory(self, period: datetime, path: Path) -> int:
+        """That of the source, with other columns."""
+        return _rewrite(path, self._inventory, self._source.write_inventory(period, path))
+
+    def write_telemetry(self, period: datetime, path: Path) -> int:
+        """That of the source, with other columns."""
+        return _rewrite(path, self._telemetry, self._source.write_telemetry(period, path))
+
+
+def _rewrite(path: Path, columns: str, rows: int) -> int:
+    draft = path.with_suffix(".draft")
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT {columns} FROM read_parquet({sql_text(str(path))}))"
+            f" TO {sql_text(str(draft))} (FORMAT parquet)"
+        )
+    draft.replace(path)
+    return rows
 
 
 def _feed(contract: Contract) -> Store:
@@ -59,3 +99,79 @@ def test_what_is_clean_lacks_nothing(
     assert {known.use.readings - known.use.expected for known in seen.buckets} == {0}
     # Else the one of two buckets that has a reading more would seem to draw more.
     assert len({known.use.expected for known in seen.buckets if known.site == "DE-1"}) == 1
+
+
+_DATES = "".join(
+    f"""      - name: {name}
+        logicalType: date
+        physicalType: DATE
+"""
+    for name in ("commissioned", "retired")
+)
+_SERVICE = """      - name: devices are read while they serve
+        type: custom
+        engine: powerstage
+        severity: error
+        implementation:
+          rule: service
+          commissioned: commissioned
+          retired: retired
+"""
+_HALL = """      - name: hall
+        logicalType: string
+        physicalType: VARCHAR
+"""
+
+
+_RULES = "    quality:\n      - name: every"
+_IN_HALLS = (
+    (_RULES, _HALL + _RULES),
+    ("column: location\n      sites", "column: hall\n      sites"),
+)
+_IN_SERVICE = ((_RULES, _DATES + _RULES.replace("quality:\n", "quality:\n" + _SERVICE)),)
+
+
+def _edited(text: str, changes: Sequence[tuple[str, str]]) -> str:
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize("changes", [_IN_HALLS, _IN_SERVICE], ids=["site", "service"])
+def test_a_lake_of_an_earlier_contract_is_read_on(
+    contract: Contract, tmp_path: Path, changes: Sequence[tuple[str, str]]
+) -> None:
+    """What its inventories do not say is unknown, and no reason to stop."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=3))
+    store, text = _feed(agreed), agreed.text.replace("version: 1.0.0", "version: 1.1.0")
+    _consumed(store, tmp_path / "lake")
+    before = _look(tmp_path / "lake")
+    _consumed(store, tmp_path / "lake", loads(_edited(text, changes), "newer"))
+    assert _look(tmp_path / "lake").fleet == before.fleet
+
+
+def test_devices_are_due_until_they_are_retired(contract: Contract, tmp_path: Path) -> None:
+    """The day of its retirement is the last of a device."""
+    plain = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    agreed = loads(_edited(plain.text, _IN_SERVICE), "service")
+    source = synthesise(plain, devices=6, start=START, seed=7)
+    dates = "*, DATE '2026-01-01' AS commissioned, DATE '2026-11-02' AS retired"
+    store = MemoryStore()
+    publish(_Edited(source, inventory=dates, contract=agreed), store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert (seen.fleet.readings, seen.fleet.expected, seen.ghosts) == (288, 288, ())
+
+
+def test_where_all_readings_were_refused_all_are_lacking(
+    contract: Contract, tmp_path: Path
+) -> None:
+    """The inventory was accepted, and says how many there should be."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    store = _feed(agreed)
+    for known in store.list("data/telemetry/"):
+        store.put(known.key, b"no Parquet")
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert (seen.fleet.readings, seen.fleet.expected) == (0, 288)

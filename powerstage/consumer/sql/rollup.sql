@@ -11,8 +11,9 @@ SELECT
         AS energy_kwh
 FROM (
     SELECT $device AS device, $measure AS measure, $start_us AS start_us, $value::DOUBLE AS value
-    FROM read_parquet($file, hive_partitioning = false)
+    FROM ($readings)
 )
-WHERE isfinite(value)
+-- A file of an earlier contract may name them otherwise.
+WHERE isfinite(value) AND device IS NOT NULL AND start_us IS NOT NULL
 GROUP BY device, measure, hour
 ORDER BY measure, device, hour
