@@ -24,7 +24,7 @@ from powerstage.consumer.overview import (
     Use,
 )
 from powerstage.contract import Contract, Slot
-from powerstage.contract.calendar import is_period
+from powerstage.contract.calendar import is_period, period_of
 from powerstage.contract.safe_text import shown
 from powerstage.engine import sql_file, sql_text
 from powerstage.errors import NothingToJudgeError, WorkerError
@@ -32,6 +32,8 @@ from powerstage.errors import NothingToJudgeError, WorkerError
 _TOP_CONSUMERS: Final = 12
 _WORST_DEVICES: Final = 36
 _BUCKETS_MAX: Final = 750
+# Of all sites: the worker's answer has an end, and whoever opens the page has little patience.
+_SITE_BUCKETS_MAX: Final = 12_000
 _WORST_BUCKETS_MAX: Final = 170
 _BUCKETS: Final = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 168, 672))
 _HOUR: Final = timedelta(hours=1)
@@ -71,14 +73,17 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
         _delivery(entry.slot.period, entry, findings, {}, {})
         for entry in _heads(entries, "inventory").values()
     )
-    start, end = deliveries[0].period, deliveries[-1].period + contract.delivery_interval
-    bucket, worst_bucket = _buckets(contract, end - start)
-    lacking = _named(findings, "grid.complete", contract.roles.device)
+    start, end = _window(contract, [delivery.period for delivery in deliveries])
+    bucket, worst_bucket = _buckets(contract, end - start, _count_sites(lake, checker, contract))
+    # A revision that was superseded says nothing any more.
+    found = {known.entry.slot: known.findings for known in deliveries if known.entry is not None}
+    lacking = _named(found, "grid.complete", contract.roles.device)
     tables = _tables(
         lake,
         checker,
         contract,
         deliveries=deliveries,
+        start=start,
         buckets=(bucket, worst_bucket),
         lacking=lacking,
     )
@@ -92,9 +97,9 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
             fix="what was judged is recorded; if it ends so again, report it",
         ) from error
     roles = contract.roles
-    silent = _named_devices(numbers.pop("silent"), findings, "device.silent", roles.device)
+    silent = _named_devices(numbers.pop("silent"), found, "device.silent", roles.device)
     ghost_check = f"{roles.device}.in_inventory"
-    ghosts = _named_devices(numbers.pop("ghosts"), findings, ghost_check, roles.device)
+    ghosts = _named_devices(numbers.pop("ghosts"), found, ghost_check, roles.device)
     return Overview(
         contract=contract,
         feed=ledger.fact("feed") or "",
@@ -126,16 +131,37 @@ def _deliveries(
 ) -> tuple[Delivery, ...]:
     """Every period of telemetry from the first to the last that was delivered."""
     heads = _heads(entries, "telemetry")
-    on_grid = [period for period in heads if is_period(period, contract.delivery_interval)]
     late = late_periods(contract, arrivals)
-    period, last = min(on_grid, default=min(heads)), max(on_grid, default=min(heads))
+    period, end = _window(contract, heads)
     periods = set(heads)
-    while period <= last:
+    while period < end:
         periods.add(period)
         period += contract.delivery_interval
     return tuple(
         _delivery(period, heads.get(period), findings, arrivals, late) for period in sorted(periods)
     )
+
+
+def _window(contract: Contract, periods: Collection[datetime]) -> tuple[datetime, datetime]:
+    """From when to when a feed goes.
+
+    A period that is none of the agreed ones is no part of it, nor are those that lie further from
+    most than anything is kept: somebody wrote a wrong year.
+    """
+    interval = contract.delivery_interval
+    runs: list[list[datetime]] = []
+    for period in sorted(periods):
+        if not is_period(period, interval):
+            continue
+        if runs and period - runs[-1][-1] <= contract.retention:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    if not runs:
+        start = period_of(min(*periods, datetime.max.replace(tzinfo=UTC) - interval), interval)
+        return start, start + interval
+    most = max(runs, key=len)
+    return most[0], most[-1] + interval
 
 
 def _delivery(
@@ -162,12 +188,20 @@ def _delivery(
     )
 
 
-def _buckets(contract: Contract, length: timedelta) -> tuple[timedelta, timedelta]:
+def _count_sites(lake: Lake, checker: Checker, contract: Contract) -> int:
+    rollups = lake.rollups(contract)
+    listed, files = rollups.listed(rollups.inventories())
+    ((count,),) = checker.ask_rows([f"SELECT count(DISTINCT site) FROM ({listed})"], files)
+    return int(count)
+
+
+def _buckets(contract: Contract, length: timedelta, sites: int) -> tuple[timedelta, timedelta]:
     """How long a bucket is in charts of sites, and in those of devices."""
     # One that cuts a step in two would have all of it, and the next one nothing.
     fit = [bucket for bucket in _BUCKETS if not bucket % _step(contract)]
+    buckets_max = min(_BUCKETS_MAX, _SITE_BUCKETS_MAX // max(1, sites))
     return (
-        next((bucket for bucket in fit if length / bucket <= _BUCKETS_MAX), fit[-1]),
+        next((bucket for bucket in fit if length / bucket <= buckets_max), fit[-1]),
         next((bucket for bucket in fit if length / bucket <= _WORST_BUCKETS_MAX), fit[-1]),
     )
 
@@ -187,6 +221,7 @@ def _tables(
     contract: Contract,
     *,
     deliveries: Sequence[Delivery],
+    start: datetime,
     buckets: tuple[timedelta, timedelta],
     lacking: Collection[str],
 ) -> Sequence[Any]:
@@ -207,12 +242,13 @@ def _tables(
         "periods": ", ".join(
             f"({delivery.period.timestamp():.0f}, {_pinned(delivery, known)})"
             for delivery in deliveries
+            if is_period(delivery.period, contract.delivery_interval)
         ),
         "steps": contract.delivery_interval // step,
         "step_s": int(step.total_seconds()),
         "step_readings": step // contract.roles.reading_interval,
         "measures": len(contract.measures),
-        "origin_s": int(deliveries[0].period.replace(hour=0, minute=0).timestamp()),
+        "origin_s": int(start.replace(hour=0, minute=0).timestamp()),
         "bucket_s": int(bucket.total_seconds()),
         "worst_bucket_s": int(worst_bucket.total_seconds()),
         "power": "''" if power is None else sql_text(power.name),
@@ -248,13 +284,16 @@ def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
         BucketUse(site=_name(row["site"]), start=_time(row["start"]), use=_use(row, measures))
         for row in buckets
     ]
+    of_site: dict[str, list[Use]] = {}
+    for row, known in zip(buckets, uses, strict=True):
+        of_site.setdefault(row["site"], []).append(known.use)
     return {
         "buckets": tuple(uses),
         "fleet": _sum(known.use for known in uses),
         "sites": tuple(
             SiteUse(
                 site=_name(row["site"]),
-                use=_sum(known.use for known in uses if known.site == _name(row["site"])),
+                use=_sum(of_site.get(row["site"], ())),
                 devices=int(row["devices"]),
                 idle_devices=int(row["idle_devices"]),
                 idle_energy_kwh=_kwh(row["idle_energy"]),

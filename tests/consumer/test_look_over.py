@@ -12,6 +12,7 @@ from powerstage.consumer import Lake, consume
 from powerstage.consumer.look_over import look_over
 from powerstage.consumer.overview import Overview
 from powerstage.contract import Contract, loads
+from powerstage.display.page import render
 from powerstage.engine import sql_text
 from powerstage.producer import MockSource, publish, synthesise
 from powerstage.store import MemoryStore, Store
@@ -175,3 +176,103 @@ def test_where_all_readings_were_refused_all_are_lacking(
     _consumed(store, tmp_path / "lake")
     seen = _look(tmp_path / "lake")
     assert (seen.fleet.readings, seen.fleet.expected) == (0, 288)
+
+
+class _Moving(_Edited):
+    """A source of two days of which, on the second, all devices are at one site."""
+
+    def snapshots(self) -> Sequence[datetime]:
+        """One for each day."""
+        return [START, START + timedelta(days=1)]
+
+    def write_inventory(self, period: datetime, path: Path) -> int:
+        """That of the day."""
+        return self._at(period).write_inventory(period, path)
+
+    def write_telemetry(self, period: datetime, path: Path) -> int:
+        """That of the day."""
+        return self._at(period).write_telemetry(period, path)
+
+    def _at(self, period: datetime) -> MockSource | _Edited:
+        if period < START + timedelta(days=1):
+            return self._source
+        moved = "* REPLACE ('ND-02' AS location)"
+        return _Edited(self._source, inventory=moved, telemetry=moved, contract=self.contract)
+
+
+def test_sites_that_all_devices_left_are_told(contract: Contract, tmp_path: Path) -> None:
+    """What they drew before is theirs: sites add up to the fleet."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    source = synthesise(agreed, devices=6, start=START, days=2, seed=7)
+    store = MemoryStore()
+    publish(_Moving(source, contract=agreed), store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert {site.site: site.devices for site in seen.sites if site.devices} == {"ND-02": 6}
+    assert len(seen.sites) > 1
+    assert sum(site.use.energy_kwh for site in seen.sites) == seen.fleet.energy_kwh
+
+
+def test_who_was_silent_in_a_superseded_revision_is_not(contract: Contract, tmp_path: Path) -> None:
+    """The last revision of each period counts."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    source, store = synthesise(agreed, devices=6, start=START, seed=7), MemoryStore()
+    silent = "* REPLACE (CASE WHEN sn = min(sn) OVER () THEN 'CZJ0000000' ELSE sn END AS sn)"
+    publish(_Edited(source, telemetry=silent, contract=agreed), store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    before = _look(tmp_path / "lake")
+    assert (len(before.silent), len(before.ghosts)) == (1, 1)
+    publish(source, store, clock=clock, revise="the right names")
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert (seen.silent, seen.ghosts) == ((), ())
+
+
+@pytest.mark.parametrize("period", ["2900-12-31T1200", "9999-12-31T2359"])
+def test_a_wrong_year_is_no_part_of_the_time(
+    contract: Contract, tmp_path: Path, period: str
+) -> None:
+    """A delivery of then is refused and told; nothing is expected until then."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    store = _feed(agreed)
+    store.put(f"commits/telemetry/{period}/r000000.json", b"{}")
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert [known.state for known in seen.deliveries] == ["on time", "on time", "rejected"]
+    assert (seen.start, seen.end) == (START, START + timedelta(days=1))
+    assert render(seen, tmp_path / "lake")
+
+
+def test_many_sites_have_longer_buckets(contract: Contract, tmp_path: Path) -> None:
+    """All of them fit into an answer of the worker."""
+    text = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(days=1)).text
+    codes = "".join(
+        f"        - code: AA-{site:02}\n          timezone: UTC\n" for site in range(60)
+    )
+    agreed = loads(text[: text.index("        - code: ND-01")] + codes, "agreed")
+    store = MemoryStore()
+    source = synthesise(agreed, devices=60, start=START, days=21, seed=7)
+    publish(source, store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert seen.bucket == timedelta(hours=3)
+    assert seen.fleet.readings == seen.fleet.expected
+
+
+@pytest.mark.parametrize("factor", ["1e9", "1e14", "1e250"])
+def test_power_beyond_all_measure_is_no_end_of_the_lake(
+    contract: Contract, tmp_path: Path, factor: str
+) -> None:
+    """Who agrees on no limit gets what is delivered."""
+    plain = _agreed(contract, reading=timedelta(minutes=5), delivery=timedelta(hours=12))
+    text = plain.text[: plain.text.index("      - name: power goes with")]
+    text += plain.text[plain.text.index("slaDefaultElement") :]
+    agreed = loads(text.replace("maximum: 2000", "maximum: 1.0e+300"), "agreed")
+    source = synthesise(plain, devices=6, start=START, seed=7)
+    store = MemoryStore()
+    huge = f"* REPLACE (CASE unit WHEN 'W' THEN value * {factor} ELSE value END AS value)"
+    publish(_Edited(source, telemetry=huge, contract=agreed), store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert seen.fleet.readings == seen.fleet.expected
+    assert (seen.fleet.energy_kwh > 10_000_000_000) == (factor == "1e9")

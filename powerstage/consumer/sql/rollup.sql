@@ -7,8 +7,9 @@ SELECT
     avg(value) AS value_mean,
     min(value) AS value_min,
     max(value) AS value_max,
-    CASE WHEN measure = $power THEN sum(TRY_CAST(value * $kwh AS DECIMAL(18, 6))) END::DECIMAL(18, 6)
-        AS energy_kwh
+    CASE WHEN measure = $power THEN
+        TRY_CAST(sum(TRY_CAST(value * $kwh AS DECIMAL(18, 6))) AS DECIMAL(18, 6))
+    END AS energy_kwh
 FROM (
     SELECT $device AS device, $measure AS measure, $start_us AS start_us, $value::DOUBLE AS value
     FROM ($readings)
