@@ -14,11 +14,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from powerstage.consumer import Lake, consume
 from powerstage.consumer.overview import BucketUse, Hole, Overview, Point
-from powerstage.contract import Contract, Slot
-from powerstage.display.overview import kwh, share
+from powerstage.contract import Contract, Slot, loads
+from powerstage.display.overview import kilowatts, kwh, share
 from powerstage.display.page import PutIn, render, serving
-from powerstage.store import FolderStore
-from tests.conftest import clock
+from powerstage.producer import publish, synthesise
+from powerstage.store import FolderStore, MemoryStore
+from tests.conftest import START, clock
+from tests.consumer.history import with_intervals
 from tests.display.browser import OpenPage, open_page, serious_findings
 from tests.display.lakes import IMAGE, LATE_BY, SCRIPT, Shown, faulty_lake, hostile_lake, look
 
@@ -252,6 +254,40 @@ def test_one_site_can_be_selected(page: Page, shown: Shown) -> None:
     panels = page.locator("#power svg text", has_text="-")
     expect(panels).to_have_text(["DE-1"])
     assert "DE-1" in page.inner_text("#scope")
+
+
+def test_the_last_bucket_is_as_long_as_it_is(
+    browser: Browser, contract: Contract, tmp_path: Path
+) -> None:
+    """Mean power of an hour and a quarter, in buckets of an hour, is that of a table."""
+    agreed = with_intervals(contract, reading_seconds=300, delivery_hours=1)
+    agreed = loads(agreed.text.replace("value: 1\n    unit: h", "value: 15\n    unit: min"), "few")
+    source, store = synthesise(agreed, devices=24, start=START, seed=7), MemoryStore()
+    publish(source, store, clock=clock)
+    some = [Slot(dataset="telemetry", period=period) for period in source.periods()[:5]]
+    with Lake(tmp_path / "lake", make=True) as lake:
+        consume(store, lake, clock=clock, only=some)
+    overview, path = look(tmp_path / "lake"), tmp_path / "report.html"
+    path.write_text(render(overview, tmp_path / "lake"), "utf-8")
+    (site,) = (known for known in overview.sites if known.site == "DE-1")
+    with open_page(browser, path) as opened:
+        opened.page.wait_for_selector(DRAWN)
+        opened.page.select_option("#site", "DE-1")
+        tile = opened.page.locator("#tile-power")
+        expect(tile).to_have_text(f"{kilowatts(overview, site.use)} kW")
+
+
+def test_a_hundred_per_cent_lack_nothing(browser: Browser, shown: Shown, tmp_path: Path) -> None:
+    """One reading of ten thousand that is lacking is seen in a selection, too."""
+    (bucket, *_) = shown.overview.buckets
+    use = replace(bucket.use, readings=9_999, expected=10_000)
+    path = tmp_path / "report.html"
+    lacking = replace(shown.overview, buckets=(replace(bucket, use=use),))
+    path.write_text(render(lacking, shown.lake), "utf-8")
+    with open_page(browser, path) as opened:
+        opened.page.wait_for_selector(DRAWN)
+        opened.page.select_option("#site", bucket.site)
+        expect(opened.page.locator("#tile-readings")).to_have_text("99.9 %")
 
 
 def test_a_part_of_the_time_can_be_selected(page: Page, shown: Shown) -> None:
