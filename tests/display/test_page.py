@@ -3,6 +3,8 @@
 import http.client
 import json
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +19,7 @@ from powerstage.consumer.overview import BucketUse, Hole, Overview, Point
 from powerstage.contract import Contract, Slot, loads
 from powerstage.display.overview import kilowatts, kwh, share
 from powerstage.display.page import PutIn, render, serving
+from powerstage.errors import NothingToJudgeError
 from powerstage.producer import publish, synthesise
 from powerstage.store import FolderStore, MemoryStore
 from tests.conftest import START, clock
@@ -466,12 +469,48 @@ def test_no_other_site_can_read_a_served_page() -> None:
     """Whoever comes by another name than that of this machine is turned away."""
     with serving(lambda: "1", lambda _: "secret") as url:
         host = url.removeprefix("http://").rstrip("/")
-        for name, status in (("evil.example", 403), (host, 200)):
+        for name, status in (("evil.example", 403), (host, 200), ("localhost", 200)):
             connection = http.client.HTTPConnection(host, timeout=30)
             connection.request("GET", "/", headers={"Host": name})
             answer = connection.getresponse()
             assert (answer.status, b"secret" in answer.read()) == (status, status == 200)
             connection.close()
+
+
+def test_who_does_not_wait_for_the_page_is_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """A tab that was closed leaves no traceback on the terminal."""
+    is_asked, has_gone = threading.Event(), threading.Event()
+
+    def page(_: str) -> str:
+        is_asked.set()
+        has_gone.wait(30)
+        return "page" * 10_000_000
+
+    with serving(lambda: "1", page) as url:
+        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            is_asked.wait(30)
+        has_gone.set()
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(30)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_page_that_cannot_be_made_yet_is_asked_for_again() -> None:
+    """Served before the first delivery, it shows what there is as soon as there is something."""
+
+    def page(_: str) -> str:
+        raise NothingToJudgeError("nothing yet <b>", fix="wait")
+
+    with serving(lambda: "1", page) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=30)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Refresh"]) == (503, "2")
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        connection.close()
 
 
 def test_its_data_cannot_end_their_element(shown: Shown) -> None:
