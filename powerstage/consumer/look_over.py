@@ -26,7 +26,7 @@ from powerstage.consumer.overview import (
 from powerstage.contract import Contract, Slot
 from powerstage.contract.calendar import is_period, period_of
 from powerstage.contract.safe_text import shown
-from powerstage.engine import sql_file, sql_text
+from powerstage.engine import sql_statements, sql_text
 from powerstage.errors import NothingToJudgeError, WorkerError
 
 _TOP_CONSUMERS: Final = 12
@@ -261,8 +261,8 @@ def _tables(
         "lacking": ", ".join(map(sql_text, sorted(lacking))),
         "names_max": _NAMES_MAX,
     }
-    statements = sql_file("powerstage.consumer", "overview.sql", **values)
-    (row,) = checker.ask_rows(statements.split(";\n"), sorted({*files, *inventories}))
+    statements = sql_statements("powerstage.consumer", "overview.sql", **values)
+    (row,) = checker.ask_rows(statements, sorted({*files, *inventories}))
     return row
 
 

@@ -276,3 +276,18 @@ def test_power_beyond_all_measure_is_no_end_of_the_lake(
     seen = _look(tmp_path / "lake")
     assert seen.fleet.readings == seen.fleet.expected
     assert (seen.fleet.energy_kwh > 10_000_000_000) == (factor == "1e9")
+
+
+def test_names_may_hold_what_ends_a_statement(contract: Contract, tmp_path: Path) -> None:
+    """A folder and a measure are called as people like."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(days=1))
+    text = agreed.text[: agreed.text.index("      - name: power goes with")]
+    text += agreed.text[agreed.text.index("slaDefaultElement") :]
+    named = loads(text.replace(": server power", ': "power;\\n$top"'), "named")
+    power = "'power;' || chr(10) || '$top'"
+    rename = f"* REPLACE (CASE unit WHEN 'W' THEN {power} ELSE type END AS type)"
+    source, store = synthesise(agreed, devices=6, start=START, seed=7), MemoryStore()
+    publish(_Edited(source, telemetry=rename, contract=named), store, clock=clock)
+    _consumed(store, tmp_path / "lake;\n")
+    seen = _look(tmp_path / "lake;\n")
+    assert seen.fleet.power_readings == seen.fleet.power_expected == 6 * 24
