@@ -83,6 +83,7 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
         checker,
         contract,
         deliveries=deliveries,
+        pinned=_pinned(entries),
         start=start,
         buckets=(bucket, worst_bucket),
         lacking=lacking,
@@ -221,6 +222,7 @@ def _tables(
     contract: Contract,
     *,
     deliveries: Sequence[Delivery],
+    pinned: Mapping[datetime, Slot],
     start: datetime,
     buckets: tuple[timedelta, timedelta],
     lacking: Collection[str],
@@ -233,14 +235,15 @@ def _tables(
     rollups = lake.rollups(contract)
     rollups.write_missing(checker)
     hourly, files = rollups.hourly()
-    known = rollups.inventories()
-    listed, inventories = rollups.listed(known)
+    inventories = rollups.inventories()
+    known = {slot: number for number, slot in enumerate(inventories)}
+    listed, inventory_files = rollups.listed(inventories)
     step, power, load = _step(contract), contract.power, contract.load
     values = {
         "hourly": hourly,
         "listed": listed,
         "periods": ", ".join(
-            f"({delivery.period.timestamp():.0f}, {_pinned(delivery, known)})"
+            f"({delivery.period.timestamp():.0f}, {_number(delivery.period, pinned, known)})"
             for delivery in deliveries
             if is_period(delivery.period, contract.delivery_interval)
         ),
@@ -262,17 +265,26 @@ def _tables(
         "names_max": _NAMES_MAX,
     }
     statements = sql_statements("powerstage.consumer", "overview.sql", **values)
-    (row,) = checker.ask_rows(statements, sorted({*files, *inventories}))
+    (row,) = checker.ask_rows(statements, sorted({*files, *inventory_files}))
     return row
 
 
-def _pinned(delivery: Delivery, known: Sequence[Slot]) -> int | str:
+def _pinned(entries: Iterable[Entry]) -> dict[datetime, Slot]:
+    """The inventory that each period's telemetry refers to: the revision that is shown, if one is.
+
+    What was taken back was due all the same.
+    """
+    some = [entry for entry in entries if entry.slot.dataset == "telemetry" and entry.inventory]
+    shown = [entry for entry in some if entry.verdict == "accepted"]
+    return {entry.slot.period: entry.inventory for entry in (*some, *shown) if entry.inventory}
+
+
+def _number(period: datetime, pinned: Mapping[datetime, Slot], known: Mapping[Slot, int]) -> str:
     """The number of the inventory that says which devices a period has."""
-    entry = delivery.entry
-    if entry is not None and entry.inventory in known:
-        return known.index(entry.inventory)
-    before = [slot for slot in known if slot.period <= delivery.period] or list(known[:1])
-    return known.index(max(before)) if before else "NULL"
+    if pinned.get(period) in known:
+        return str(known[pinned[period]])
+    before = [slot for slot in known if slot.period <= period] or list(known)[:1]
+    return str(known[max(before)]) if before else "NULL"
 
 
 def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The numbers of a lake: how much there is, how much there should be, and what is said of it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import jsonschema
 import pytest
 
 from powerstage.checks import Checker
@@ -12,11 +14,13 @@ from powerstage.consumer import Lake, consume
 from powerstage.consumer.look_over import look_over
 from powerstage.consumer.overview import Overview
 from powerstage.contract import Contract, loads
+from powerstage.display.document import document
+from powerstage.display.overview import overview_part
 from powerstage.display.page import render
 from powerstage.engine import sql_text
 from powerstage.producer import MockSource, publish, synthesise
 from powerstage.store import MemoryStore, Store
-from tests.conftest import START, clock
+from tests.conftest import ROOT, START, clock
 
 
 def _agreed(contract: Contract, *, reading: timedelta, delivery: timedelta) -> Contract:
@@ -291,3 +295,42 @@ def test_names_may_hold_what_ends_a_statement(contract: Contract, tmp_path: Path
     _consumed(store, tmp_path / "lake;\n")
     seen = _look(tmp_path / "lake;\n")
     assert seen.fleet.power_readings == seen.fleet.power_expected == 6 * 24
+
+
+def test_power_that_is_fed_back_keeps_the_schema(contract: Contract, tmp_path: Path) -> None:
+    """Energy is negative where a contract lets power be."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(days=1))
+    text = agreed.text[: agreed.text.index("      - name: power goes with")]
+    text += agreed.text[agreed.text.index("slaDefaultElement") :]
+    back = loads(
+        text.replace(
+            "minimum: 0\n              maximum: 2000", "minimum: -2000\n              maximum: 2000"
+        ),
+        "back",
+    )
+    negative = "* REPLACE (CASE unit WHEN 'W' THEN -value ELSE value END AS value)"
+    source, store = synthesise(agreed, devices=6, start=START, seed=7), MemoryStore()
+    publish(_Edited(source, telemetry=negative, contract=back), store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert seen.fleet.energy_kwh < 0
+    schema = json.loads((ROOT / "powerstage/display/result.schema.json").read_text("utf-8"))
+    jsonschema.validate(document("report", 0, page="report.html", **overview_part(seen)), schema)
+    assert render(seen, tmp_path / "lake")
+
+
+def test_what_is_due_is_that_of_the_revision_that_is_shown(
+    contract: Contract, tmp_path: Path
+) -> None:
+    """A revision that was refused may refer to an inventory of other devices."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    store = MemoryStore()
+    publish(synthesise(agreed, devices=6, start=START, seed=7), store, clock=clock)
+    more = synthesise(agreed, devices=9, start=START, seed=7)
+    wrong = "* REPLACE (value * 1e6 AS value)"
+    edited = _Edited(more, telemetry=wrong, contract=agreed)
+    publish(edited, store, clock=clock, revise="more devices")
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    assert {known.state for known in seen.deliveries} == {"rejected"}
+    assert (seen.fleet.readings, seen.fleet.expected) == (288, 288)
