@@ -280,6 +280,26 @@ def test_the_last_bucket_is_as_long_as_it_is(
         expect(tile).to_have_text(f"{kilowatts(overview, site.use)} kW")
 
 
+def test_a_selection_has_the_borders_of_buckets(
+    browser: Browser, contract: Contract, tmp_path: Path
+) -> None:
+    """Of a feed that begins within one, too: 06:00 is a border of six hours, 02:00 is none."""
+    agreed = with_intervals(contract, reading_seconds=7200, delivery_hours=2)
+    source, store = synthesise(agreed, devices=6, start=START, seed=7), MemoryStore()
+    publish(source, store, clock=clock)
+    later = [Slot(dataset="telemetry", period=period) for period in source.periods()[1:]]
+    with Lake(tmp_path / "lake", make=True) as lake:
+        consume(store, lake, clock=clock, only=later)
+    path = tmp_path / "report.html"
+    path.write_text(render(look(tmp_path / "lake"), tmp_path / "lake"), "utf-8")
+    with open_page(browser, path) as opened:
+        opened.page.wait_for_selector(DRAWN)
+        opened.page.fill("#since", "2026-11-02T06:00")
+        opened.page.fill("#until", "2026-11-02T12:00")
+        told = opened.page.locator("#scope")
+        expect(told).to_contain_text("2026-11-02 06:00 to 2026-11-02 12:00")
+
+
 def test_a_hundred_per_cent_lack_nothing(browser: Browser, shown: Shown, tmp_path: Path) -> None:
     """One reading of ten thousand that is lacking is seen in a selection, too."""
     (bucket, *_) = shown.overview.buckets

@@ -58,9 +58,11 @@
     const ms = input.value ? Date.parse(`${input.value}Z`) : NaN;
     return Number.isNaN(ms) ? otherwise : ms;
   };
+  // They are counted from a midnight, not from the first delivery.
+  const first = (data.buckets.start || [data.start]).reduce((one, other) => Math.min(one, other));
   // Whole buckets: what is counted is what is drawn.
   const chosen = () => {
-    const whole = (ms, round) => data.start + round((ms - data.start) / data.bucket_ms) * data.bucket_ms;
+    const whole = (ms, round) => first + round((ms - first) / data.bucket_ms) * data.bucket_ms;
     const from = Math.max(whole(moment(since, data.start), Math.floor), data.start);
     const to = Math.min(whole(moment(until, data.end), Math.ceil), data.end);
     const isEmpty = from >= to;
