@@ -110,8 +110,16 @@ def answers_are_known(connection: Connection) -> bool:
 
 def sql_file(package: str, name: str, **values: object) -> str:
     """A statement out of a package's ``sql`` folder, with values put in for its ``$names``."""
-    text = resources.files(package).joinpath("sql", name).read_text("utf-8")
-    return Template(text).substitute(values)
+    return Template(_sql(package, name)).substitute(values)
+
+
+def sql_statements(package: str, name: str, **values: object) -> list[str]:
+    """As ``sql_file``, of a file that has several: what is put in may hold semicolons."""
+    return [Template(text).substitute(values) for text in _sql(package, name).split(";\n")]
+
+
+def _sql(package: str, name: str) -> str:
+    return resources.files(package).joinpath("sql", name).read_text("utf-8")
 
 
 def sql_text(text: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from powerstage.checks import Check, Checker, FeedFinding, feed_check
-from powerstage.consumer.lake import Lake, files_query
+from powerstage.consumer.accepted_rows import files_query
+from powerstage.consumer.lake import Lake
 from powerstage.contract import Contract
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 from powerstage.errors import WorkerError

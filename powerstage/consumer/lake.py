@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from powerstage.checks import Checker
+from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.judge import Inventory
 from powerstage.consumer.ledger import Ledger
 from powerstage.consumer.rollup import Rollups
 from powerstage.contract import Contract, Slot, loads
 from powerstage.contract.load import read_text
 from powerstage.contract.model import DatasetName
-from powerstage.engine import Connection, Relation, connect, sql_name, sql_text
+from powerstage.engine import Connection, Relation, connect
 from powerstage.errors import EnvironmentFailedError, UsageError
 from powerstage.store import local_folder
 
@@ -222,20 +223,3 @@ class Lake:
         for folder in self.folder.glob(".incoming-*"):
             if folder != except_for:
                 shutil.rmtree(folder)
-
-
-def files_query(contract: Contract, dataset: DatasetName, files: Sequence[Path]) -> str:
-    """SQL for the rows of accepted files, with the columns of a contract."""
-    columns = contract.dataset(dataset).columns
-    names = ", ".join(
-        f"{sql_name(column.name)}::{column.type} AS {sql_name(column.name)}" for column in columns
-    )
-    empty = ", ".join(f"NULL::{column.type} AS {sql_name(column.name)}" for column in columns)
-    if not files:
-        return f"SELECT {empty} WHERE false"
-    paths = ", ".join(sql_text(str(path)) for path in files)
-    # Files of an earlier contract may lack a column of this one: there it is null.
-    return (
-        f"SELECT {names} FROM (SELECT {empty} WHERE false UNION ALL BY NAME"
-        f" FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false))"
-    )

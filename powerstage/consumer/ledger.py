@@ -142,12 +142,15 @@ class Ledger:
         with self._transaction():
             # One wait for the disk, however many there are.
             receipts = [self._record(entry, rules) for entry in entries]
-            # Whoever shows the lake sees by this that there is something new.
-            self._database.execute(
-                "INSERT INTO fact VALUES ('records', '1')"
-                " ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT)"
-            )
+            self._count_record()
         return [receipt for receipt in receipts if receipt is not None]
+
+    def _count_record(self) -> None:
+        """Whoever shows the lake sees by this that there is something new."""
+        self._database.execute(
+            "INSERT INTO fact VALUES ('records', '1')"
+            " ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT)"
+        )
 
     def _record(self, new: NewEntry, rules: str) -> Receipt | None:
         entry, receipt, is_sent = new.entry, new.receipt, False
@@ -200,11 +203,13 @@ class Ledger:
 
     def set_value_findings(self, findings: Iterable[FeedFinding]) -> None:
         """Keep what several periods show of the values, in place of what they showed before."""
+        bodies = [(found.to_json(),) for found in findings]
         with self._transaction():
+            if self._all("SELECT body FROM value_finding ORDER BY rowid") == bodies:
+                return
             self._database.execute("DELETE FROM value_finding")
-            self._database.executemany(
-                "INSERT INTO value_finding VALUES (?)", [(found.to_json(),) for found in findings]
-            )
+            self._database.executemany("INSERT INTO value_finding VALUES (?)", bodies)
+            self._count_record()
 
     def value_findings(self) -> list[FeedFinding]:
         """What several periods showed of the values, when they were looked at last."""

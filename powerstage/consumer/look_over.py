@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import gcd
 from typing import Any, Final
 
 from powerstage.checks import Checker, CheckResult, find_timeliness, late_periods
@@ -23,17 +24,20 @@ from powerstage.consumer.overview import (
     Use,
 )
 from powerstage.contract import Contract, Slot
-from powerstage.contract.calendar import is_period
+from powerstage.contract.calendar import is_period, period_of
 from powerstage.contract.safe_text import shown
-from powerstage.engine import sql_file, sql_text
+from powerstage.engine import sql_statements, sql_text
 from powerstage.errors import NothingToJudgeError, WorkerError
 
 _TOP_CONSUMERS: Final = 12
 _WORST_DEVICES: Final = 36
 _BUCKETS_MAX: Final = 750
+# Of all sites: the worker's answer has an end, and whoever opens the page has little patience.
+_SITE_BUCKETS_MAX: Final = 12_000
 _WORST_BUCKETS_MAX: Final = 170
 _BUCKETS: Final = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 168, 672))
 _HOUR: Final = timedelta(hours=1)
+_SECOND: Final = timedelta(seconds=1)
 _NAMES_MAX: Final = 100
 _TEXT_MAX: Final = 200
 
@@ -69,14 +73,18 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
         _delivery(entry.slot.period, entry, findings, {}, {})
         for entry in _heads(entries, "inventory").values()
     )
-    start, end = deliveries[0].period, deliveries[-1].period + contract.delivery_interval
-    bucket, worst_bucket = _buckets(contract, end - start)
-    lacking = _named(findings, "grid.complete", contract.roles.device)
+    start, end = _window(contract, [delivery.period for delivery in deliveries])
+    bucket, worst_bucket = _buckets(contract, end - start, _count_sites(lake, checker, contract))
+    # A revision that was superseded says nothing any more.
+    found = {known.entry.slot: known.findings for known in deliveries if known.entry is not None}
+    lacking = _named(found, "grid.complete", contract.roles.device)
     tables = _tables(
         lake,
         checker,
         contract,
         deliveries=deliveries,
+        pinned=_pinned(entries),
+        start=start,
         buckets=(bucket, worst_bucket),
         lacking=lacking,
     )
@@ -90,9 +98,9 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
             fix="what was judged is recorded; if it ends so again, report it",
         ) from error
     roles = contract.roles
-    silent = _named_devices(numbers.pop("silent"), findings, "device.silent", roles.device)
+    silent = _named_devices(numbers.pop("silent"), found, "device.silent", roles.device)
     ghost_check = f"{roles.device}.in_inventory"
-    ghosts = _named_devices(numbers.pop("ghosts"), findings, ghost_check, roles.device)
+    ghosts = _named_devices(numbers.pop("ghosts"), found, ghost_check, roles.device)
     return Overview(
         contract=contract,
         feed=ledger.fact("feed") or "",
@@ -124,16 +132,37 @@ def _deliveries(
 ) -> tuple[Delivery, ...]:
     """Every period of telemetry from the first to the last that was delivered."""
     heads = _heads(entries, "telemetry")
-    on_grid = [period for period in heads if is_period(period, contract.delivery_interval)]
     late = late_periods(contract, arrivals)
-    period, last = min(on_grid, default=min(heads)), max(on_grid, default=min(heads))
+    period, end = _window(contract, heads)
     periods = set(heads)
-    while period <= last:
+    while period < end:
         periods.add(period)
         period += contract.delivery_interval
     return tuple(
         _delivery(period, heads.get(period), findings, arrivals, late) for period in sorted(periods)
     )
+
+
+def _window(contract: Contract, periods: Collection[datetime]) -> tuple[datetime, datetime]:
+    """From when to when a feed goes.
+
+    A period that is none of the agreed ones is no part of it, nor are those that lie further from
+    most than anything is kept: somebody wrote a wrong year.
+    """
+    interval = contract.delivery_interval
+    runs: list[list[datetime]] = []
+    for period in sorted(periods):
+        if not is_period(period, interval):
+            continue
+        if runs and period - runs[-1][-1] <= contract.retention:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    if not runs:
+        start = period_of(min(*periods, datetime.max.replace(tzinfo=UTC) - interval), interval)
+        return start, start + interval
+    most = max(runs, key=len)
+    return most[0], most[-1] + interval
 
 
 def _delivery(
@@ -160,19 +189,31 @@ def _delivery(
     )
 
 
-def _buckets(contract: Contract, length: timedelta) -> tuple[timedelta, timedelta]:
+def _count_sites(lake: Lake, checker: Checker, contract: Contract) -> int:
+    rollups = lake.rollups(contract)
+    listed, files = rollups.listed(rollups.inventories())
+    ((count,),) = checker.ask_rows([f"SELECT count(DISTINCT site) FROM ({listed})"], files)
+    return int(count)
+
+
+def _buckets(contract: Contract, length: timedelta, sites: int) -> tuple[timedelta, timedelta]:
     """How long a bucket is in charts of sites, and in those of devices."""
-    step = _step(contract)
-    fit = [bucket for bucket in _BUCKETS if bucket >= step] or [step]
+    # One that cuts a step in two would have all of it, and the next one nothing.
+    fit = [bucket for bucket in _BUCKETS if not bucket % _step(contract)]
+    buckets_max = min(_BUCKETS_MAX, _SITE_BUCKETS_MAX // max(1, sites))
     return (
-        next((bucket for bucket in fit if length / bucket <= _BUCKETS_MAX), fit[-1]),
+        next((bucket for bucket in fit if length / bucket <= buckets_max), fit[-1]),
         next((bucket for bucket in fit if length / bucket <= _WORST_BUCKETS_MAX), fit[-1]),
     )
 
 
 def _step(contract: Contract) -> timedelta:
-    """In such steps it is counted how many readings there should be."""
-    return max(contract.roles.reading_interval, min(contract.delivery_interval, _HOUR))
+    """In such steps it is counted how many readings there should be: deliveries have whole ones."""
+    step = timedelta(
+        seconds=gcd(*(length // _SECOND for length in (contract.delivery_interval, _HOUR)))
+    )
+    reading = contract.roles.reading_interval
+    return reading if step % reading else step
 
 
 def _tables(
@@ -181,6 +222,8 @@ def _tables(
     contract: Contract,
     *,
     deliveries: Sequence[Delivery],
+    pinned: Mapping[datetime, Slot],
+    start: datetime,
     buckets: tuple[timedelta, timedelta],
     lacking: Collection[str],
 ) -> Sequence[Any]:
@@ -192,21 +235,23 @@ def _tables(
     rollups = lake.rollups(contract)
     rollups.write_missing(checker)
     hourly, files = rollups.hourly()
-    known = rollups.inventories()
-    listed, _ = rollups.listed(known)
+    inventories = rollups.inventories()
+    known = {slot: number for number, slot in enumerate(inventories)}
+    listed, inventory_files = rollups.listed(inventories)
     step, power, load = _step(contract), contract.power, contract.load
     values = {
         "hourly": hourly,
         "listed": listed,
         "periods": ", ".join(
-            f"({delivery.period.timestamp():.0f}, {_pinned(delivery, known)})"
+            f"({delivery.period.timestamp():.0f}, {_number(delivery.period, pinned, known)})"
             for delivery in deliveries
+            if is_period(delivery.period, contract.delivery_interval)
         ),
-        "steps": max(1, contract.delivery_interval // step),
+        "steps": contract.delivery_interval // step,
         "step_s": int(step.total_seconds()),
         "step_readings": step // contract.roles.reading_interval,
         "measures": len(contract.measures),
-        "origin_s": int(deliveries[0].period.replace(hour=0, minute=0).timestamp()),
+        "origin_s": int(start.replace(hour=0, minute=0).timestamp()),
         "bucket_s": int(bucket.total_seconds()),
         "worst_bucket_s": int(worst_bucket.total_seconds()),
         "power": "''" if power is None else sql_text(power.name),
@@ -219,18 +264,27 @@ def _tables(
         "lacking": ", ".join(map(sql_text, sorted(lacking))),
         "names_max": _NAMES_MAX,
     }
-    statements = sql_file("powerstage.consumer", "overview.sql", **values)
-    (row,) = checker.ask_rows(statements.split(";\n"), files)
+    statements = sql_statements("powerstage.consumer", "overview.sql", **values)
+    (row,) = checker.ask_rows(statements, sorted({*files, *inventory_files}))
     return row
 
 
-def _pinned(delivery: Delivery, known: Sequence[Slot]) -> int | str:
+def _pinned(entries: Iterable[Entry]) -> dict[datetime, Slot]:
+    """The inventory that each period's telemetry refers to: the revision that is shown, if one is.
+
+    What was taken back was due all the same.
+    """
+    some = [entry for entry in entries if entry.slot.dataset == "telemetry" and entry.inventory]
+    shown = [entry for entry in some if entry.verdict == "accepted"]
+    return {entry.slot.period: entry.inventory for entry in (*some, *shown) if entry.inventory}
+
+
+def _number(period: datetime, pinned: Mapping[datetime, Slot], known: Mapping[Slot, int]) -> str:
     """The number of the inventory that says which devices a period has."""
-    entry = delivery.entry
-    if entry is not None and entry.inventory in known:
-        return known.index(entry.inventory)
-    before = [slot for slot in known if slot.period <= delivery.period] or list(known[:1])
-    return known.index(max(before)) if before else "NULL"
+    if pinned.get(period) in known:
+        return str(known[pinned[period]])
+    before = [slot for slot in known if slot.period <= period] or list(known)[:1]
+    return str(known[max(before)]) if before else "NULL"
 
 
 def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
@@ -242,13 +296,16 @@ def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
         BucketUse(site=_name(row["site"]), start=_time(row["start"]), use=_use(row, measures))
         for row in buckets
     ]
+    of_site: dict[str, list[Use]] = {}
+    for row, known in zip(buckets, uses, strict=True):
+        of_site.setdefault(row["site"], []).append(known.use)
     return {
         "buckets": tuple(uses),
         "fleet": _sum(known.use for known in uses),
         "sites": tuple(
             SiteUse(
                 site=_name(row["site"]),
-                use=_sum(known.use for known in uses if known.site == _name(row["site"])),
+                use=_sum(of_site.get(row["site"], ())),
                 devices=int(row["devices"]),
                 idle_devices=int(row["idle_devices"]),
                 idle_energy_kwh=_kwh(row["idle_energy"]),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from powerstage.checks import Checker
+from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.ledger import Ledger
 from powerstage.contract import Contract, Slot
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
@@ -50,9 +51,14 @@ class Rollups:
     contract: Contract
 
     def path(self, digest: str) -> Path:
-        """Where the roll-up of a data file stands; what it says depends on the query, too."""
+        """Where the roll-up of a data file stands."""
+        return self._rolled_up / f"{digest}.parquet"
+
+    @property
+    def _rolled_up(self) -> Path:
+        """The folder of roll-ups by this query: what they say depends on it, too."""
         query = sha256(self._query(Path("data.parquet")).encode()).hexdigest()
-        return self.folder / "rollups" / query[:12] / f"{digest}.parquet"
+        return self.folder / "rollups" / query[:12]
 
     def write_missing(self, checker: Checker) -> None:
         """Write those of exposed deliveries that are not there yet.
@@ -60,11 +66,12 @@ class Rollups:
         Raises:
             WorkerError: one could not be written.
         """
+        folder = self._rolled_up
         missing = [
             digest
             for _, digests in self.ledger.exposed("telemetry")
             for digest in digests
-            if not self.path(digest).is_file()
+            if not (folder / f"{digest}.parquet").is_file()
         ]
         for first in range(0, len(missing), _AT_ONCE):
             self._write(checker, missing[first : first + _AT_ONCE])
@@ -94,10 +101,12 @@ class Rollups:
 
         The site is that which the inventory says that the delivery pins; null where it says none.
         """
-        known = self.inventories()
+        inventories = self.inventories()
+        known: dict[Slot | None, int] = {slot: number for number, slot in enumerate(inventories)}
         pinned = {entry.slot: entry.inventory for entry in self.ledger.entries()}
+        folder = self._rolled_up
         rolled = {
-            self.path(digest): pinned[slot]
+            folder / f"{digest}.parquet": pinned[slot]
             for slot, digests in self.ledger.exposed("telemetry")
             for digest in digests
         }
@@ -106,10 +115,9 @@ class Rollups:
             empty = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns.items())
             return f"SELECT {empty} WHERE false", []
         placed = ", ".join(
-            f"({sql_text(str(path))}, {known.index(slot) if slot in known else 'NULL'})"
-            for path, slot in rolled.items()
+            f"({sql_text(str(path))}, {known.get(slot, 'NULL')})" for path, slot in rolled.items()
         )
-        listed, inventories = self.listed(known)
+        listed, inventory_files = self.listed(inventories)
         query = sql_file(
             _PACKAGE,
             "hourly.sql",
@@ -117,7 +125,7 @@ class Rollups:
             placed=placed,
             listed=listed,
         )
-        return query, [*rolled, *inventories]
+        return query, [*rolled, *inventory_files]
 
     def listed(self, inventories: Iterable[Slot]) -> tuple[str, list[Path]]:
         """SQL for the devices of inventories that were accepted; the files that it reads.
@@ -133,7 +141,7 @@ class Rollups:
         )
         return " UNION ALL ".join([empty, *parts]), [file for some in files for file in some]
 
-    def _listed(self, inventories: Iterable[Iterable[Path]]) -> Iterator[str]:
+    def _listed(self, inventories: Iterable[Sequence[Path]]) -> Iterator[str]:
         contract = self.contract
         device, site = sql_name(contract.inventory_device), sql_name(contract.inventory_site)
         service = ["NULL", "NULL"]
@@ -142,14 +150,16 @@ class Rollups:
                 sql_name(contract.service.commissioned),
                 sql_name(contract.service.retired),
             )
-            # The day of its retirement is its last.
             is_day = contract.inventory.column(contract.service.retired).type == "DATE"
-            service = [f"min({first})", f"max({last}){' + 1' if is_day else ''}"]
+            # The day of its retirement is its last.
+            past = f"max(TRY({last} + 1))" if is_day else f"max({last})"
+            # A date may be past all times of day.
+            service = [f"TRY_CAST({edge} AS TIMESTAMPTZ)" for edge in (f"min({first})", past)]
         for number, files in enumerate(inventories):
-            paths = ", ".join(sql_text(str(file)) for file in files)
             yield (
-                f"SELECT {number}, {device}, min({site}), {service[0]}::TIMESTAMPTZ,"
-                f" {service[1]}::TIMESTAMPTZ FROM read_parquet([{paths}]) GROUP BY {device}"
+                f"SELECT {number}, {device}, min({site}), {service[0]}, {service[1]}"
+                f" FROM ({files_query(contract, 'inventory', files)})"
+                f" WHERE {device} IS NOT NULL GROUP BY {device}"
             )
 
     def _data(self, digest: str) -> Path:
@@ -165,7 +175,7 @@ class Rollups:
         return sql_file(
             _PACKAGE,
             "rollup.sql",
-            file=sql_text(str(file)),
+            readings=files_query(self.contract, "telemetry", [file]),
             device=sql_name(roles.device),
             measure=sql_name(roles.measure),
             start_us=start,

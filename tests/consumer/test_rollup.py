@@ -9,8 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from powerstage.checks import Checker
+from powerstage.checks import Checker, FeedFinding
 from powerstage.consumer import Lake, consume
+from powerstage.consumer.findings import VALUE_CHECKS
 from powerstage.consumer.ledger import Ledger
 from powerstage.contract import Contract
 from powerstage.producer import publish, synthesise
@@ -137,6 +138,17 @@ def test_the_ledger_keeps_findings_whole(feed: Feed, tmp_path: Path) -> None:
     with closing(Ledger(tmp_path / "lake" / "ledger.sqlite")) as ledger:
         kept = ledger.findings()
     assert kept == {refused.slot: [replace(found, script="") for found in refused.report.findings]}
+
+
+def test_what_is_found_later_is_new_to_whoever_shows_the_lake(tmp_path: Path) -> None:
+    """Values are looked at after deliveries were recorded; what is found again is not new."""
+    found = FeedFinding(check=VALUE_CHECKS[0], start=START, end=NOW, device="CZJ0000001")
+    seen = []
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        for findings in ([], [found], [found], []):
+            ledger.set_value_findings(findings)
+            seen.append(ledger.fact("records"))
+    assert seen == [None, "1", "1", "2"]
 
 
 def test_the_ledger_keeps_the_first_arrival(tmp_path: Path) -> None:

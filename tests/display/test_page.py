@@ -3,6 +3,8 @@
 import http.client
 import json
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,11 +16,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from powerstage.consumer import Lake, consume
 from powerstage.consumer.overview import BucketUse, Hole, Overview, Point
-from powerstage.contract import Contract, Slot
-from powerstage.display.overview import kwh, share
+from powerstage.contract import Contract, Slot, loads
+from powerstage.display.overview import kilowatts, kwh, share
 from powerstage.display.page import PutIn, render, serving
-from powerstage.store import FolderStore
-from tests.conftest import clock
+from powerstage.errors import NothingToJudgeError
+from powerstage.producer import publish, synthesise
+from powerstage.store import FolderStore, MemoryStore
+from tests.conftest import START, clock
+from tests.consumer.history import with_intervals
 from tests.display.browser import OpenPage, open_page, serious_findings
 from tests.display.lakes import IMAGE, LATE_BY, SCRIPT, Shown, faulty_lake, hostile_lake, look
 
@@ -254,6 +259,60 @@ def test_one_site_can_be_selected(page: Page, shown: Shown) -> None:
     assert "DE-1" in page.inner_text("#scope")
 
 
+def test_the_last_bucket_is_as_long_as_it_is(
+    browser: Browser, contract: Contract, tmp_path: Path
+) -> None:
+    """Mean power of an hour and a quarter, in buckets of an hour, is that of a table."""
+    agreed = with_intervals(contract, reading_seconds=300, delivery_hours=1)
+    agreed = loads(agreed.text.replace("value: 1\n    unit: h", "value: 15\n    unit: min"), "few")
+    source, store = synthesise(agreed, devices=24, start=START, seed=7), MemoryStore()
+    publish(source, store, clock=clock)
+    some = [Slot(dataset="telemetry", period=period) for period in source.periods()[:5]]
+    with Lake(tmp_path / "lake", make=True) as lake:
+        consume(store, lake, clock=clock, only=some)
+    overview, path = look(tmp_path / "lake"), tmp_path / "report.html"
+    path.write_text(render(overview, tmp_path / "lake"), "utf-8")
+    (site,) = (known for known in overview.sites if known.site == "DE-1")
+    with open_page(browser, path) as opened:
+        opened.page.wait_for_selector(DRAWN)
+        opened.page.select_option("#site", "DE-1")
+        tile = opened.page.locator("#tile-power")
+        expect(tile).to_have_text(f"{kilowatts(overview, site.use)} kW")
+
+
+def test_a_selection_has_the_borders_of_buckets(
+    browser: Browser, contract: Contract, tmp_path: Path
+) -> None:
+    """Of a feed that begins within one, too: 06:00 is a border of six hours, 02:00 is none."""
+    agreed = with_intervals(contract, reading_seconds=7200, delivery_hours=2)
+    source, store = synthesise(agreed, devices=6, start=START, seed=7), MemoryStore()
+    publish(source, store, clock=clock)
+    later = [Slot(dataset="telemetry", period=period) for period in source.periods()[1:]]
+    with Lake(tmp_path / "lake", make=True) as lake:
+        consume(store, lake, clock=clock, only=later)
+    path = tmp_path / "report.html"
+    path.write_text(render(look(tmp_path / "lake"), tmp_path / "lake"), "utf-8")
+    with open_page(browser, path) as opened:
+        opened.page.wait_for_selector(DRAWN)
+        opened.page.fill("#since", "2026-11-02T06:00")
+        opened.page.fill("#until", "2026-11-02T12:00")
+        told = opened.page.locator("#scope")
+        expect(told).to_contain_text("2026-11-02 06:00 to 2026-11-02 12:00")
+
+
+def test_a_hundred_per_cent_lack_nothing(browser: Browser, shown: Shown, tmp_path: Path) -> None:
+    """One reading of ten thousand that is lacking is seen in a selection, too."""
+    (bucket, *_) = shown.overview.buckets
+    use = replace(bucket.use, readings=9_999, expected=10_000)
+    path = tmp_path / "report.html"
+    lacking = replace(shown.overview, buckets=(replace(bucket, use=use),))
+    path.write_text(render(lacking, shown.lake), "utf-8")
+    with open_page(browser, path) as opened:
+        opened.page.wait_for_selector(DRAWN)
+        opened.page.select_option("#site", bucket.site)
+        expect(opened.page.locator("#tile-readings")).to_have_text("99.9 %")
+
+
 def test_a_part_of_the_time_can_be_selected(page: Page, shown: Shown) -> None:
     """In UTC; and all of it again."""
     before = _tile(page, "energy")
@@ -430,12 +489,48 @@ def test_no_other_site_can_read_a_served_page() -> None:
     """Whoever comes by another name than that of this machine is turned away."""
     with serving(lambda: "1", lambda _: "secret") as url:
         host = url.removeprefix("http://").rstrip("/")
-        for name, status in (("evil.example", 403), (host, 200)):
+        for name, status in (("evil.example", 403), (host, 200), ("localhost", 200)):
             connection = http.client.HTTPConnection(host, timeout=30)
             connection.request("GET", "/", headers={"Host": name})
             answer = connection.getresponse()
             assert (answer.status, b"secret" in answer.read()) == (status, status == 200)
             connection.close()
+
+
+def test_who_does_not_wait_for_the_page_is_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """A tab that was closed leaves no traceback on the terminal."""
+    is_asked, has_gone = threading.Event(), threading.Event()
+
+    def page(_: str) -> str:
+        is_asked.set()
+        has_gone.wait(30)
+        return "page" * 10_000_000
+
+    with serving(lambda: "1", page) as url:
+        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            is_asked.wait(30)
+        has_gone.set()
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(30)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_page_that_cannot_be_made_yet_is_asked_for_again() -> None:
+    """Served before the first delivery, it shows what there is as soon as there is something."""
+
+    def page(_: str) -> str:
+        raise NothingToJudgeError("nothing yet <b>", fix="wait")
+
+    with serving(lambda: "1", page) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=30)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Refresh"]) == (503, "2")
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        connection.close()
 
 
 def test_its_data_cannot_end_their_element(shown: Shown) -> None:

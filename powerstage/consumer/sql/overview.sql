@@ -18,7 +18,7 @@ SELECT
     measure = $load AS is_load,
     readings,
     value_mean * readings AS value_sum,
-    (energy_kwh * 1000000)::BIGINT AS energy
+    (energy_kwh::DECIMAL(38, 6) * 1000000)::BIGINT AS energy
 FROM hourly;
 -- Energy is counted in milliwatt-hours.
 CREATE TEMP TABLE bucket_use AS
@@ -40,7 +40,7 @@ FROM (
     SELECT
         site,
         (start_s - $origin_s) // $bucket_s * $bucket_s + $origin_s AS start,
-        sum(energy)::BIGINT AS energy,
+        sum(energy) AS energy,
         sum(readings)::BIGINT AS readings,
         coalesce(sum(readings) FILTER (is_power), 0)::BIGINT AS power_readings
     FROM seen
@@ -68,7 +68,7 @@ FROM (
         SELECT
             device,
             arg_max(site, start_s) AS site,
-            sum(energy)::BIGINT AS energy,
+            sum(energy) AS energy,
             sum(readings)::BIGINT AS readings,
             (sum(value_sum) FILTER (is_power) / sum(readings) FILTER (is_power)) * $watts AS power,
             sum(value_sum) FILTER (is_load) / sum(readings) FILTER (is_load) AS load
@@ -116,10 +116,11 @@ SELECT
         SELECT list(use) FROM (
             SELECT
                 site,
-                count(*) AS devices,
+                -- Of a site that was left, there is energy and no device.
+                count(device) AS devices,
                 count(*) FILTER (is_idle) AS idle_devices,
-                coalesce(sum(energy) FILTER (is_idle), 0)::BIGINT AS idle_energy
-            FROM device_use
+                coalesce(sum(energy) FILTER (is_idle), 0) AS idle_energy
+            FROM (SELECT DISTINCT site FROM bucket_use) LEFT JOIN device_use USING (site)
             GROUP BY site
             ORDER BY site
         ) AS use

@@ -7,12 +7,14 @@ SELECT
     avg(value) AS value_mean,
     min(value) AS value_min,
     max(value) AS value_max,
-    CASE WHEN measure = $power THEN sum(TRY_CAST(value * $kwh AS DECIMAL(18, 6))) END::DECIMAL(18, 6)
-        AS energy_kwh
+    CASE WHEN measure = $power THEN
+        TRY_CAST(sum(TRY_CAST(value * $kwh AS DECIMAL(18, 6))) AS DECIMAL(18, 6))
+    END AS energy_kwh
 FROM (
     SELECT $device AS device, $measure AS measure, $start_us AS start_us, $value::DOUBLE AS value
-    FROM read_parquet($file, hive_partitioning = false)
+    FROM ($readings)
 )
-WHERE isfinite(value)
+-- A file of an earlier contract may name them otherwise.
+WHERE isfinite(value) AND device IS NOT NULL AND start_us IS NOT NULL
 GROUP BY device, measure, hour
 ORDER BY measure, device, hour

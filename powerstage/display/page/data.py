@@ -98,12 +98,16 @@ def _runs(overview: Overview, site: str) -> Iterator[dict[str, Any]]:
     def kind(delivery: Delivery) -> tuple[str, str]:
         return delivery.state, "" if delivery.state == "on time" else detail(delivery)
 
-    for (state, shown), run in groupby(overview.deliveries, key=kind):
+    # A wrong year is told elsewhere, and has no place in the time that is shown.
+    shown = [
+        known for known in overview.deliveries if overview.start <= known.period < overview.end
+    ]
+    for (state, words), run in groupby(shown, key=kind):
         deliveries = list(run)
         yield {
             "site": site,
             "state": state,
-            "detail": shown,
+            "detail": words,
             "start": _ms(deliveries[0].period),
             "end": _ms(deliveries[-1].period + interval),
             "periods": len(deliveries),

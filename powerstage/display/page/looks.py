@@ -11,6 +11,7 @@ from powerstage.checks import CheckResult
 from powerstage.consumer.ledger import Entry
 from powerstage.consumer.overview import Delivery, Overview
 from powerstage.contract import CommitKey
+from powerstage.contract.calendar import is_period
 from powerstage.display.findings import count_words
 from powerstage.display.overview import detail, duration, look_id
 
@@ -112,13 +113,15 @@ def _due(overview: Overview, end: datetime) -> str:
 
 
 def _facts(overview: Overview, delivery: Delivery, entry: Entry) -> Iterator[str]:
-    end = delivery.period + overview.contract.delivery_interval
-    if entry.slot.dataset == "telemetry":
+    interval = overview.contract.delivery_interval
+    if entry.slot.dataset == "telemetry" and is_period(delivery.period, interval):
+        end = delivery.period + interval
         yield f"Readings from {_minute(delivery)} to {end:%Y-%m-%d %H:%M} UTC"
     if entry.rows:
         yield f"{entry.rows:,} rows"
     if delivery.late_by is not None:
-        yield f"{_due(overview, end)} It came {duration(delivery.late_by)} late"
+        due = _due(overview, delivery.period + interval)
+        yield f"{due} It came {duration(delivery.late_by)} late"
     if delivery.arrived_at is not None:
         yield f"First arrived {delivery.arrived_at:%Y-%m-%d %H:%M} UTC"
     if entry.slot.revision:

@@ -11,20 +11,26 @@
   const utc = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
   const number = (value, digits = 0) => value.toLocaleString("en-US",
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const share = (part, whole) => whole ? `${number(100 * part / whole, 1)} %` : "–";
+  // 100 % only where nothing is lacking.
+  const share = (part, whole) => whole
+    ? `${number(part < whole ? Math.min(100 * part / whole, 99.9) : 100 * part / whole, 1)} %`
+    : "none";
   const HOUR = 3600000;
 
   const ranks = Object.fromEntries(data.sites.map((site) => [site.site, site.rank]));
   const buckets = rows(data.buckets).map((row) => {
     const covered = row.power_expected ? row.power_readings / row.power_expected : 1;
     const isGap = covered < data.coverage_min;
-    return { ...row, end: row.start + data.bucket_ms, when: utc(row.start), is_gap: isGap,
+    // The first and the last may be shorter.
+    const start = Math.max(row.start, data.start);
+    const end = Math.min(row.start + data.bucket_ms, data.end);
+    return { ...row, start, end, when: utc(start), is_gap: isGap,
       label: row.site, rank: ranks[row.site],
       // Of less than that, a total would be drawn over a gap.
-      mean_kw: isGap ? null : row.energy_kwh / (data.bucket_ms / HOUR),
-      mean: isGap ? "too few readings" : `${number(row.energy_kwh / (data.bucket_ms / HOUR), 1)} kW`,
+      mean_kw: isGap ? null : row.energy_kwh / ((end - start) / HOUR),
+      mean: isGap ? "too few readings" : `${number(row.energy_kwh / ((end - start) / HOUR), 1)} kW`,
       received: `${number(row.power_readings)} of ${number(row.power_expected)}` };
-  });
+  }).filter((row) => row.start < row.end);
   // A step lasts until its end, whatever comes then.
   const steps = buckets.flatMap((row, i) => {
     const next = buckets[i + 1];
@@ -52,9 +58,11 @@
     const ms = input.value ? Date.parse(`${input.value}Z`) : NaN;
     return Number.isNaN(ms) ? otherwise : ms;
   };
+  // They are counted from a midnight, not from the first delivery.
+  const first = (data.buckets.start || [data.start]).reduce((one, other) => Math.min(one, other));
   // Whole buckets: what is counted is what is drawn.
   const chosen = () => {
-    const whole = (ms, round) => data.start + round((ms - data.start) / data.bucket_ms) * data.bucket_ms;
+    const whole = (ms, round) => first + round((ms - first) / data.bucket_ms) * data.bucket_ms;
     const from = Math.max(whole(moment(since, data.start), Math.floor), data.start);
     const to = Math.min(whole(moment(until, data.end), Math.ceil), data.end);
     const isEmpty = from >= to;
@@ -75,11 +83,12 @@
       for (const id of Object.keys(whole)) { text(id, whole[id]); }
       return;
     }
-    const within = (row) => row.start < choice.until && row.start + data.bucket_ms > choice.since;
+    const within = (row) => row.start < choice.until && row.end > choice.since;
     const sum = (list, name) => list.reduce((total, row) => total + row[name], 0);
     const some = buckets.filter((row) => within(row) && (!choice.site || row.site === choice.site));
     const energy = sum(some, "energy_kwh");
-    const length = new Set(some.map((row) => row.start)).size * data.bucket_ms / HOUR;
+    const lengths = Object.fromEntries(some.map((row) => [row.start, row.end - row.start]));
+    const length = Object.values(lengths).reduce((total, ms) => total + ms, 0) / HOUR;
     const covered = sum(some, "power_readings") / sum(some, "power_expected");
     const sites = data.sites.filter((known) => !choice.site || known.site === choice.site);
     const delivered = deliveries.filter((row) => row.start < choice.until

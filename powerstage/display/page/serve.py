@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -75,28 +75,37 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer; what another site's script asks in a name of its own gets nothing."""
-        host = self.headers.get("Host", "").rpartition(":")[0]
-        if host not in {HOST, "localhost"}:
-            self.send_error(403)
-            return
+        host = self.headers.get("Host", "").partition(":")[0].lower()
+        # Whoever does not wait for the page needs none.
+        with suppress(ConnectionError):
+            if host not in {HOST, "localhost"}:
+                self.send_error(403)
+            elif self.path not in {"/", "/state"}:
+                self.send_error(404)
+            else:
+                self._answer_from_pages()
+
+    def _answer_from_pages(self) -> None:
         try:
             if self.path == "/":
                 self._answer(self._pages.page(), "text/html")
-            elif self.path == "/state":
-                self._answer(self._pages.state(), "text/plain")
             else:
-                self.send_error(404)
+                self._answer(self._pages.state(), "text/plain")
         except PowerstageError as error:
-            self.send_error(503, explain=f"{error.message}: {error.cause or error.fix}")
+            words = f"{error.message}: {error.cause or error.fix}"
+            self._answer(words, "text/plain", status=503)
 
     def log_message(self, *_: object) -> None:
         """Say nothing: whoever looks at the page asks all the time."""
 
-    def _answer(self, text: str, kind: str) -> None:
+    def _answer(self, text: str, kind: str, *, status: int = 200) -> None:
         body = text.encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        if status != 200:
+            # There may be a page soon, and no script that looks for it.
+            self.send_header("Refresh", "2")
         self.end_headers()
         self.wfile.write(body)
