@@ -55,6 +55,7 @@ KINDS: Sequence[tuple[Edit, ...]] = (
     (("'^[0-9A-Z]{10}$'", "'^SRV-[0-9]{2}[a-f]$'"),),
 )
 
+
 @pytest.fixture(scope="module")
 def week(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Twenty devices over a week from a Monday, in deliveries of 12 hours."""
