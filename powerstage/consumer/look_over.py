@@ -89,7 +89,9 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
         lacking=lacking,
     )
     try:
-        numbers = _numbers(tables, measures=len(contract.measures))
+        numbers = _numbers(
+            tables, measures=len(contract.measures), bucket=bucket, length=end - start
+        )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # The worker may be in the hands of what it read.
         raise WorkerError(
@@ -287,7 +289,9 @@ def _number(period: datetime, pinned: Mapping[datetime, Slot], known: Mapping[Sl
     return str(known[max(before)]) if before else "NULL"
 
 
-def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
+def _numbers(
+    tables: Sequence[Any], *, measures: int, bucket: timedelta, length: timedelta
+) -> dict[str, Any]:
     """Parts of an overview; only numbers and names are taken from the worker."""
     buckets, sites, top, points, worst, holes, silent, ghosts = (
         table or [] for table in tables[:-1]
@@ -306,6 +310,9 @@ def _numbers(tables: Sequence[Any], *, measures: int) -> dict[str, Any]:
             SiteUse(
                 site=_name(row["site"]),
                 use=_sum(of_site.get(row["site"], ())),
+                length=min(
+                    length, bucket * sum(_is_due(use) for use in of_site.get(row["site"], ()))
+                ),
                 devices=int(row["devices"]),
                 idle_devices=int(row["idle_devices"]),
                 idle_energy_kwh=_kwh(row["idle_energy"]),
@@ -390,6 +397,10 @@ def _use(row: Mapping[str, Any], measures: int) -> Use:
         power_readings=int(row["power_readings"]),
         power_expected=due,
     )
+
+
+def _is_due(use: Use) -> bool:
+    return use.power_expected > 0
 
 
 def _sum(uses: Iterable[Use]) -> Use:

@@ -38,10 +38,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteUse:
-    """A site: what it drew, its devices and those of them that are idle. ``""``: none is known."""
+    """A site: what it drew, its devices and those of them that are idle. ``""``: none is known.
+
+    ``length`` is how long it had devices.
+    """
 
     site: str
     use: Use
+    length: timedelta
     devices: int
     idle_devices: int
     idle_energy_kwh: Decimal

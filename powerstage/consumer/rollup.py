@@ -7,6 +7,7 @@ accepted file of telemetry; it holds what that file says, whichever inventory is
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from powerstage.checks import Checker
 from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.ledger import Ledger
 from powerstage.contract import Contract, Slot
+from powerstage.contract.model import WATTS
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 
 ROLLUP_COLUMNS: Final = {
@@ -167,11 +169,9 @@ class Rollups:
 
     def _query(self, file: Path) -> str:
         roles, power = self.contract.roles, self.contract.power
-        interval_us = roles.reading_interval.total_seconds() * 1_000_000
-        start = f"epoch_us({sql_name(roles.stamp)})"
+        start, end = f"epoch_us({sql_name(roles.stamp)})", f"epoch_us({sql_name(roles.end)})"
         if roles.start is None:
-            start = f"{start} - {interval_us:.0f}"
-        factor = 0.0 if power is None else power.watts * roles.reading_interval.total_seconds()
+            start = f"{start} - {roles.reading_interval // timedelta(microseconds=1)}"
         return sql_file(
             _PACKAGE,
             "rollup.sql",
@@ -179,8 +179,11 @@ class Rollups:
             device=sql_name(roles.device),
             measure=sql_name(roles.measure),
             start_us=start,
+            end_us=end,
+            unit=sql_name(roles.unit),
             value=sql_name(roles.value),
             power="NULL" if power is None else sql_text(power.name),
-            # Watt-seconds to kilowatt-hours.
-            kwh=sql_double(factor / 3_600_000),
+            watts=" ".join(
+                f"WHEN {sql_text(unit)} THEN {sql_double(watts)}" for unit, watts in WATTS.items()
+            ),
         )

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-_WATTS: Final = {"W": 1, "kW": 1_000}
+# What units of power are in watts.
+WATTS: Final = {"W": 1, "kW": 1_000}
 
 Severity: TypeAlias = Literal["error", "warning"]
 DatasetName: TypeAlias = Literal["inventory", "telemetry"]
@@ -104,7 +105,7 @@ class Measure:
     @property
     def watts(self) -> int:
         """How many watts its unit is; 0 where it is no power."""
-        return _WATTS.get(self.unit, 0)
+        return WATTS.get(self.unit, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def show_overview(terminal: Terminal, overview: Overview) -> None:
                 [
                     site_name(site.site),
                     kwh(site.use.energy_kwh),
-                    kilowatts(overview, site.use),
+                    kilowatts(site.use, site.length),
                     share(site.use.readings, site.use.expected),
                     f"{site.devices:,}",
                     f"{site.idle_devices:,}",
@@ -106,7 +106,7 @@ def show_overview(terminal: Terminal, overview: Overview) -> None:
             [
                 "all",
                 kwh(fleet.energy_kwh),
-                kilowatts(overview, fleet),
+                kilowatts(fleet, overview.end - overview.start),
                 share(fleet.readings, fleet.expected),
                 f"{sum(site.devices for site in sites):,}",
                 f"{sum(site.idle_devices for site in sites):,}",
@@ -130,11 +130,11 @@ def overview_part(overview: Overview) -> dict[str, Any]:
         "consumer": overview.consumer,
         "start": utc_text(overview.start),
         "end": utc_text(overview.end),
-        "fleet": _use_part(overview, overview.fleet),
+        "fleet": _use_part(overview.fleet, overview.end - overview.start),
         "sites": [
             {
                 "site": site.site,
-                **_use_part(overview, site.use),
+                **_use_part(site.use, site.length),
                 "devices": site.devices,
                 "idle_devices": site.idle_devices,
                 "idle_energy_kwh": str(site.idle_energy_kwh),
@@ -174,10 +174,10 @@ def _named_part(devices: Iterable[NamedDevice]) -> list[dict[str, Any]]:
     ]
 
 
-def _use_part(overview: Overview, use: Use) -> dict[str, Any]:
+def _use_part(use: Use, length: timedelta) -> dict[str, Any]:
     return {
         "energy_kwh": str(use.energy_kwh),
-        "power_kw_mean": mean_kw(use, overview.end - overview.start),
+        "power_kw_mean": mean_kw(use, length),
         "readings": use.readings,
         "expected": use.expected,
     }
@@ -202,9 +202,9 @@ def kwh(energy: Decimal) -> str:
     return f"{energy:,.0f}" if energy >= 1_000 else f"{energy:,.1f}"
 
 
-def kilowatts(overview: Overview, use: Use) -> str:
+def kilowatts(use: Use, length: timedelta) -> str:
     """The mean power of what was accepted, in kW."""
-    mean = mean_kw(use, overview.end - overview.start)
+    mean = mean_kw(use, length)
     return "none" if mean is None else f"{mean:,.1f}"
 
 
@@ -227,7 +227,7 @@ def site_name(site: str) -> str:
 
 
 def mean_kw(use: Use, length: timedelta) -> float | None:
-    """The mean power of the time that was accepted; None where nothing was."""
+    """The mean power of what was accepted of a length of time; None where nothing was."""
     if not use.power_readings or not use.power_expected:
         return None
     hours = length / timedelta(hours=1) * use.power_readings / use.power_expected

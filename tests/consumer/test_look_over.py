@@ -15,7 +15,7 @@ from powerstage.consumer.look_over import look_over
 from powerstage.consumer.overview import Overview
 from powerstage.contract import Contract, loads
 from powerstage.display.document import document
-from powerstage.display.overview import overview_part
+from powerstage.display.overview import mean_kw, overview_part
 from powerstage.display.page import render
 from powerstage.engine import sql_text
 from powerstage.producer import MockSource, publish, synthesise
@@ -215,6 +215,22 @@ def test_sites_that_all_devices_left_are_told(contract: Contract, tmp_path: Path
     assert {site.site: site.devices for site in seen.sites if site.devices} == {"ND-02": 6}
     assert len(seen.sites) > 1
     assert sum(site.use.energy_kwh for site in seen.sites) == seen.fleet.energy_kwh
+
+
+def test_the_mean_power_of_a_site_is_that_of_the_time_it_had_devices(
+    contract: Contract, tmp_path: Path
+) -> None:
+    """On the second day it had none, and drew nothing."""
+    agreed = _agreed(contract, reading=timedelta(hours=1), delivery=timedelta(hours=12))
+    source = synthesise(agreed, devices=6, start=START, days=2, seed=7)
+    store = MemoryStore()
+    publish(_Moving(source, contract=agreed), store, clock=clock)
+    _consumed(store, tmp_path / "lake")
+    seen = _look(tmp_path / "lake")
+    left = next(site for site in seen.sites if site.site == "DE-1")
+    assert left.length == timedelta(days=1)
+    mean = mean_kw(left.use, left.length)
+    assert mean == pytest.approx(float(left.use.energy_kwh) / 24)
 
 
 def test_who_was_silent_in_a_superseded_revision_is_not(contract: Contract, tmp_path: Path) -> None:

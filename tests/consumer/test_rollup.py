@@ -13,7 +13,7 @@ from powerstage.checks import Checker, FeedFinding
 from powerstage.consumer import Lake, consume
 from powerstage.consumer.findings import VALUE_CHECKS
 from powerstage.consumer.ledger import Ledger
-from powerstage.contract import Contract
+from powerstage.contract import Contract, loads
 from powerstage.producer import publish, synthesise
 from powerstage.store import MemoryStore
 from tests.conftest import NOW, START, clock
@@ -75,6 +75,20 @@ def test_hours_hold_what_was_read_in_them(fine: Path) -> None:
     assert [row[:5] for row in rolled] == [row[:5] for row in read]
     for ours, theirs in zip(rolled, read, strict=True):
         assert ours[5:] == pytest.approx(theirs[5:])
+
+
+def test_energy_is_by_the_terms_that_a_reading_was_agreed_under(
+    contract: Contract, tmp_path: Path
+) -> None:
+    """A later contract with another interval makes neither more nor less of it."""
+    hourly = with_intervals(contract, reading_seconds=3600, delivery_hours=12)
+    lake = _consumed(hourly, tmp_path)
+    before = _ask(lake, "SELECT sum(energy_kwh) FROM hourly")
+    text = hourly.text.replace("intervalSeconds: 3600", "intervalSeconds: 900")
+    with Lake(lake) as opened, Checker() as checker:
+        opened.pin(loads(text.replace("version: 1.0.0", "version: 1.1.0"), "finer"))
+        opened.write_views(checker)
+    assert _ask(lake, "SELECT sum(energy_kwh) FROM hourly") == before
 
 
 def test_what_is_no_power_has_no_energy(fine: Path) -> None:

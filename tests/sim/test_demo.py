@@ -91,7 +91,7 @@ def test_the_default_faults_are_all_caught(contract: Contract, tmp_path: Path) -
     assert truth["faults"] == [truth_of(outcome.planned) for outcome in result.outcomes]
     assert objects(FolderStore(tmp_path / "demo" / "feed")) == objects(store)
     names = [stage.split(":")[0] for stage in stages]
-    assert names == ["synthesise", "publish", "consume", "keep a copy"]
+    assert names == ["synthesise", "publish", "consume", "keep a copy", "report"]
     assert stages[2] == "consume: 12 accepted, 9 rejected, 3 unreadable"
 
 
@@ -348,10 +348,11 @@ def test_a_file_is_no_folder_for_a_demo(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_an_earlier_demo_is_emptied(play: Play, tmp_path: Path) -> None:
-    """Feed, lake and truth of the last demo make room for the next."""
+    """Feed, lake, page and truth of the last demo make room for the next."""
     play()
     folder = tmp_path / "demo"
-    assert sorted(path.name for path in folder.iterdir()) == ["feed", "lake", "truth.json"]
+    names = ["feed", "lake", "report.html", "truth.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     prepare_folder(folder)
     assert list(folder.iterdir()) == []
 

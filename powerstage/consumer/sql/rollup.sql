@@ -1,4 +1,5 @@
--- What each device had of each measure in each hour, of one file.
+-- What each device had of each measure in each hour, of one file. Energy is by each reading's own
+-- unit and interval: under another contract they may have been others.
 SELECT
     device,
     measure,
@@ -8,10 +9,19 @@ SELECT
     min(value) AS value_min,
     max(value) AS value_max,
     CASE WHEN measure = $power THEN
-        TRY_CAST(sum(TRY_CAST(value * $kwh AS DECIMAL(18, 6))) AS DECIMAL(18, 6))
+        TRY_CAST(
+            sum(TRY_CAST(value * watts * (end_us - start_us) / 3600000000000e0 AS DECIMAL(18, 6)))
+            AS DECIMAL(18, 6)
+        )
     END AS energy_kwh
 FROM (
-    SELECT $device AS device, $measure AS measure, $start_us AS start_us, $value::DOUBLE AS value
+    SELECT
+        $device AS device,
+        $measure AS measure,
+        $start_us AS start_us,
+        $end_us AS end_us,
+        $value::DOUBLE AS value,
+        CASE $unit $watts END AS watts
     FROM ($readings)
 )
 -- A file of an earlier contract may name them otherwise.

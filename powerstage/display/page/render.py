@@ -98,7 +98,7 @@ def render(
         "named": site_name,
         "kwh": kwh,
         "exact": lambda energy: f"{energy:,.3f}",
-        "kilowatts": lambda use: kilowatts(overview, use),
+        "kilowatts": lambda known: kilowatts(known.use, known.length),
         "share": lambda parts: share(*parts),
         "count": lambda number: f"{number:,}",
         "whole": lambda number: "" if number is None else f"{number:,.0f}",
@@ -120,6 +120,7 @@ def render(
         hidden_sites=len(sites) > PANELS_MAX,
         panels_max=PANELS_MAX,
         has_power=overview.contract.power is not None,
+        mean_kw=kilowatts(overview.fleet, overview.end - overview.start),
         devices=sum(site.devices for site in sites),
         idle_devices=sum(site.idle_devices for site in sites),
         idle_energy_kwh=sum((site.idle_energy_kwh for site in sites), Decimal(0)),
@@ -201,7 +202,7 @@ def _tiles(overview: Overview) -> list[_Tile]:
             _Tile(
                 id="tile-power",
                 words="mean power, while there are readings",
-                value=f"{kilowatts(overview, fleet)} kW",
+                value=f"{kilowatts(fleet, overview.end - overview.start)} kW",
             ),
         ]
     return tiles
