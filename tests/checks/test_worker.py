@@ -14,6 +14,7 @@ from powerstage.checks import Checker, InputFile, Report, compile_plan, run
 from powerstage.checks.plan import Plan
 from powerstage.contract import Contract
 from powerstage.errors import WorkerError
+from powerstage.process import started_worker
 from powerstage.producer import MockSource
 
 
@@ -97,7 +98,8 @@ class Workshop:
 
 @pytest.fixture
 def workshop(monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """Where other workers are made."""
+    """Where other workers are made; none of ours has been started early."""
+    started_worker().close()
     return Workshop(monkeypatch=monkeypatch)
 
 

@@ -88,7 +88,8 @@ def test_the_stages_are_told(played: Played) -> None:
     assert stages[1] == "3 devices, 8 periods, 4 faults planned"
     assert stages[2].startswith("8 deliveries, 126 readings, ")
     assert stages[3] == "5 accepted, 1 rejected, 2 unreadable"
-    assert len(stages) == 5
+    assert stages[5].startswith(f"{played.folder / 'report.html'}, ")
+    assert len(stages) == 6
 
 
 def test_the_commands_that_it_names_work(powerstage: Run, played: Played) -> None:
