@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOOK_EVERY_MS = 10
+# To look takes time from what is looked at, where all processors are busy.
+_LOOK_EVERY_MS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
