@@ -4,6 +4,7 @@ Whoever looks at weeks need not look at readings then. The worker writes a Parqu
 accepted file of telemetry; it holds what that file says, whichever inventory is pinned to it.
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ROLLUP_COLUMNS: Final = {
     "value_max": "DOUBLE",
     "energy_kwh": "DECIMAL(18,6)",
 }
+_DRAFTS: Final = ".drafts-"
+_OLD_SECONDS: Final = 3600
 # So many are written by one job: one that is cut off takes no more with it.
 _AT_ONCE: Final = 50
 _PACKAGE: Final = "powerstage.consumer"
@@ -82,7 +85,8 @@ class Rollups:
         folder = self.path(digests[0]).parent
         folder.mkdir(parents=True, exist_ok=True)
         # Another process may be about the same.
-        with tempfile.TemporaryDirectory(dir=folder) as drafts:
+        with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=folder) as drafts:
+            _forget_old(folder, Path(drafts))
             places = {Path(drafts, digest): self.path(digest) for digest in digests}
             files = {draft: self._data(draft.name) for draft in places}
             queries = {draft: self._query(file) for draft, file in files.items()}
@@ -187,3 +191,10 @@ class Rollups:
                 f"WHEN {sql_text(unit)} THEN {sql_double(watts)}" for unit, watts in WATTS.items()
             ),
         )
+
+
+def _forget_old(folder: Path, ours: Path) -> None:
+    """Remove what killed processes left behind: drafts that nobody has been at for an hour."""
+    for drafts in folder.glob(f"{_DRAFTS}*"):
+        if ours.stat().st_mtime - drafts.stat().st_mtime > _OLD_SECONDS:
+            shutil.rmtree(drafts, ignore_errors=True)

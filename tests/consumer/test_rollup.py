@@ -1,5 +1,6 @@
 """Accepted readings by device, measure and hour, and what the ledger keeps for whoever looks."""
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -117,6 +118,23 @@ def test_roll_ups_that_are_gone_are_written_anew(feed: Feed, tmp_path: Path) -> 
     with Lake(tmp_path / "lake") as lake, Checker() as checker:
         lake.write_views(checker)
     assert _ask(tmp_path / "lake", "SELECT sum(energy_kwh) FROM hourly") == before
+
+
+@pytest.mark.parametrize(("hours", "is_left"), [(2, False), (0, True)])
+def test_drafts_of_a_killed_process_do_not_stay(
+    feed: Feed, tmp_path: Path, hours: int, is_left: bool
+) -> None:
+    """After an hour they are nobody's; before that, another process may be at them."""
+    feed.consume()
+    rolled = next((tmp_path / "lake" / "rollups").rglob("*.parquet"))
+    drafts = rolled.parent / ".drafts-x"
+    drafts.mkdir()
+    moment = drafts.stat().st_mtime - hours * 3600
+    os.utime(drafts, (moment, moment))
+    rolled.unlink()
+    with Lake(tmp_path / "lake") as lake, Checker() as checker:
+        lake.write_views(checker)
+    assert drafts.is_dir() == is_left
 
 
 def test_a_corrected_period_is_rolled_up_as_it_is_now(contract: Contract, tmp_path: Path) -> None:
