@@ -76,8 +76,11 @@ def test_of_racing_creators_one_wins(name: str, store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert body(store, "race") in won
-    assert {1: "one wins", 8: "all win"}.get(len(won)) == expected(name, RACE)
+    outcome = {1: "one wins", 8: "all win"}.get(len(won))
+    assert outcome == expected(name, RACE)
+    # Where all win, bytes may stand with the checksum of others.
+    if outcome == "one wins":
+        assert [body(store, "race")] == won
 
 
 def test_a_key_may_begin_like_another(name: str, store: Store) -> None:
