@@ -311,7 +311,8 @@ class Ledger:
     def _entries(self, condition: str, values: Sequence[object]) -> list[Entry]:
         rows = self._all(
             "SELECT dataset, period, revision, identity, verdict, rows, inventory_period,"
-            f" inventory_revision, reason, receipt FROM judgement {condition}",
+            " inventory_revision, reason, json_extract(CAST(receipt AS TEXT), '$.judged_at')"
+            f" FROM judgement {condition}",
             values,
         )
         return [
@@ -322,7 +323,7 @@ class Ledger:
                 rows=row[5],
                 inventory=None if row[6] is None else _slot(("inventory", *row[6:8])),
                 reason=row[8],
-                judged_at=Receipt.from_json(row[9]).judged_at,
+                judged_at=row[9],
             )
             for row in rows
         ]
