@@ -6,7 +6,7 @@ accepted file of telemetry; it holds what that file says, whichever inventory is
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -55,44 +55,36 @@ class Rollups:
     ledger: Ledger
     contract: Contract
 
-    def path(self, digest: str) -> Path:
-        """Where the roll-up of a data file stands."""
-        return self._rolled_up / f"{digest}.parquet"
-
-    @property
-    def _rolled_up(self) -> Path:
-        """The folder of roll-ups by this query: what they say depends on it, too."""
-        query = sha256(self._query(Path("data.parquet")).encode()).hexdigest()
-        return self.folder / "rollups" / query[:12]
-
     def write_missing(self, checker: Checker) -> None:
         """Write those of exposed deliveries that are not there yet.
 
         Raises:
             WorkerError: one could not be written.
         """
-        folder = self._rolled_up
-        missing = [
-            digest
-            for _, digests in self.ledger.exposed("telemetry")
-            for digest in digests
-            if not (folder / f"{digest}.parquet").is_file()
-        ]
+        places = self._places(
+            digest for _, digests in self.ledger.exposed("telemetry") for digest in digests
+        )
+        missing = [(digest, place) for digest, place in places.items() if not place.is_file()]
         for first in range(0, len(missing), _AT_ONCE):
-            self._write(checker, missing[first : first + _AT_ONCE])
+            self._write(checker, dict(missing[first : first + _AT_ONCE]))
 
-    def _write(self, checker: Checker, digests: Sequence[str]) -> None:
-        folder = self.path(digests[0]).parent
+    def _places(self, digests: Iterable[str]) -> dict[str, Path]:
+        """Where the roll-ups of data files stand: what they say depends on the query, too."""
+        query = sha256(self._query(Path("data.parquet")).encode()).hexdigest()
+        folder = self.folder / "rollups" / query[:12]
+        return {digest: folder / f"{digest}.parquet" for digest in digests}
+
+    def _write(self, checker: Checker, places: Mapping[str, Path]) -> None:
+        folder = next(iter(places.values())).parent
         folder.mkdir(parents=True, exist_ok=True)
         # Another process may be about the same.
         with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=folder) as drafts:
             _forget_old(folder, Path(drafts))
-            places = {Path(drafts, digest): self.path(digest) for digest in digests}
-            files = {draft: self._data(draft.name) for draft in places}
-            queries = {draft: self._query(file) for draft, file in files.items()}
+            files = {digest: self._data(digest) for digest in places}
+            queries = {Path(drafts, digest): self._query(file) for digest, file in files.items()}
             checker.write_parquet(queries, list(files.values()))
-            for draft, place in places.items():
-                draft.replace(place)
+            for draft in queries:
+                draft.replace(places[draft.name])
 
     def inventories(self) -> list[Slot]:
         """The inventories that were accepted, in the order of their slots."""
@@ -110,11 +102,13 @@ class Rollups:
         inventories = self.inventories()
         known: dict[Slot | None, int] = {slot: number for number, slot in enumerate(inventories)}
         pinned = {entry.slot: entry.inventory for entry in self.ledger.entries()}
-        folder = self._rolled_up
-        rolled = {
-            folder / f"{digest}.parquet": pinned[slot]
+        inventory_of = {
+            digest: pinned[slot]
             for slot, digests in self.ledger.exposed("telemetry")
             for digest in digests
+        }
+        rolled = {
+            place: inventory_of[digest] for digest, place in self._places(inventory_of).items()
         }
         if not rolled:
             columns = ROLLUP_COLUMNS | {"site": "VARCHAR"}
