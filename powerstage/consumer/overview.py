@@ -157,3 +157,15 @@ class Overview:
     inventories: tuple[Delivery, ...]
     deliveries: tuple[Delivery, ...]
     feed_findings: tuple[FeedFinding, ...]
+
+    @property
+    def total(self) -> SiteUse:
+        """All sites together, as one that is called ``all``."""
+        return SiteUse(
+            site="all",
+            use=self.fleet,
+            length=self.end - self.start,
+            devices=sum(site.devices for site in self.sites),
+            idle_devices=sum(site.idle_devices for site in self.sites),
+            idle_energy_kwh=sum((site.idle_energy_kwh for site in self.sites), Decimal(0)),
+        )

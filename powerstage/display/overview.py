@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from powerstage.consumer.overview import Delivery, NamedDevice, Overview, SiteUse, Use
+from powerstage.consumer.overview import Delivery, NamedDevice, Overview, SiteUse
 from powerstage.contract import period_text
 from powerstage.contract.receipt import utc_text
 from powerstage.display.document import contract_part, feed_findings_part
@@ -37,17 +37,16 @@ class Verdict:
         """What happened, in one sentence."""
         if self.is_sound:
             return f"All {self._due:,} deliveries were accepted."
-        parts = []
+        parts, told = [], []
         if self._refused:
             parts.append(f"{len(self._refused):,} were not accepted")
         if self._missing:
             parts.append(f"{self._missing:,} never came")
-        told = f"Of {self._due:,} deliveries due, {' and '.join(parts)}" if parts else ""
-        inventories = f"{len(self._inventories):,} of the inventories not accepted"
-        return (
-            "; ".join([*([told] if told else []), *([inventories] if self._inventories else [])])
-            + "."
-        )
+        if parts:
+            told.append(f"Of {self._due:,} deliveries due, {' and '.join(parts)}")
+        if self._inventories:
+            told.append(f"{len(self._inventories):,} of the inventories not accepted")
+        return "; ".join(told) + "."
 
     @property
     def received(self) -> str:
@@ -78,7 +77,6 @@ class Verdict:
 def show_overview(terminal: Terminal, overview: Overview) -> None:
     """The verdict, the energy of the fleet and of each site, and what is missing."""
     verdict = Verdict(overview)
-    fleet = overview.fleet
     terminal.line(
         ("✓ ", GOOD) if verdict.is_sound else ("✗ ", BAD),
         (verdict.headline, BOLD),
@@ -92,25 +90,15 @@ def show_overview(terminal: Terminal, overview: Overview) -> None:
     terminal.table(
         ["site", "energy, kWh", "mean, kW", "readings accepted", "devices", "idle"],
         [
-            *(
-                [
-                    site_name(site.site),
-                    kwh(site.use.energy_kwh),
-                    kilowatts(site.use, site.length),
-                    share(site.use.readings, site.use.expected),
-                    f"{site.devices:,}",
-                    f"{site.idle_devices:,}",
-                ]
-                for site in sites[:_SITES_SHOWN]
-            ),
             [
-                "all",
-                kwh(fleet.energy_kwh),
-                kilowatts(fleet, overview.end - overview.start),
-                share(fleet.readings, fleet.expected),
-                f"{sum(site.devices for site in sites):,}",
-                f"{sum(site.idle_devices for site in sites):,}",
-            ],
+                site_name(site.site),
+                kwh(site.use.energy_kwh),
+                kilowatts(site),
+                share(site.use.readings, site.use.expected),
+                f"{site.devices:,}",
+                f"{site.idle_devices:,}",
+            ]
+            for site in (*sites[:_SITES_SHOWN], overview.total)
         ],
     )
     if len(sites) > _SITES_SHOWN:
@@ -130,11 +118,11 @@ def overview_part(overview: Overview) -> dict[str, Any]:
         "consumer": overview.consumer,
         "start": utc_text(overview.start),
         "end": utc_text(overview.end),
-        "fleet": _use_part(overview.fleet, overview.end - overview.start),
+        "fleet": _use_part(overview.total),
         "sites": [
             {
                 "site": site.site,
-                **_use_part(site.use, site.length),
+                **_use_part(site),
                 "devices": site.devices,
                 "idle_devices": site.idle_devices,
                 "idle_energy_kwh": str(site.idle_energy_kwh),
@@ -174,12 +162,12 @@ def _named_part(devices: Iterable[NamedDevice]) -> list[dict[str, Any]]:
     ]
 
 
-def _use_part(use: Use, length: timedelta) -> dict[str, Any]:
+def _use_part(site: SiteUse) -> dict[str, Any]:
     return {
-        "energy_kwh": str(use.energy_kwh),
-        "power_kw_mean": mean_kw(use, length),
-        "readings": use.readings,
-        "expected": use.expected,
+        "energy_kwh": str(site.use.energy_kwh),
+        "power_kw_mean": mean_kw(site),
+        "readings": site.use.readings,
+        "expected": site.use.expected,
     }
 
 
@@ -202,9 +190,9 @@ def kwh(energy: Decimal) -> str:
     return f"{energy:,.0f}" if energy >= 1_000 else f"{energy:,.1f}"
 
 
-def kilowatts(use: Use, length: timedelta) -> str:
+def kilowatts(site: SiteUse) -> str:
     """The mean power of what was accepted, in kW."""
-    mean = mean_kw(use, length)
+    mean = mean_kw(site)
     return "none" if mean is None else f"{mean:,.1f}"
 
 
@@ -226,11 +214,12 @@ def site_name(site: str) -> str:
     return site or NO_SITE
 
 
-def mean_kw(use: Use, length: timedelta) -> float | None:
-    """The mean power of what was accepted of a length of time; None where nothing was."""
+def mean_kw(site: SiteUse) -> float | None:
+    """The mean power of what was accepted of the time with devices; None where nothing was."""
+    use = site.use
     if not use.power_readings or not use.power_expected:
         return None
-    hours = length / timedelta(hours=1) * use.power_readings / use.power_expected
+    hours = site.length / timedelta(hours=1) * use.power_readings / use.power_expected
     return float(use.energy_kwh) / hours
 
 

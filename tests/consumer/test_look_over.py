@@ -229,7 +229,7 @@ def test_the_mean_power_of_a_site_is_that_of_the_time_it_had_devices(
     seen = _look(tmp_path / "lake")
     left = next(site for site in seen.sites if site.site == "DE-1")
     assert left.length == timedelta(days=1)
-    mean = mean_kw(left.use, left.length)
+    mean = mean_kw(left)
     assert mean == pytest.approx(float(left.use.energy_kwh) / 24)
 
 

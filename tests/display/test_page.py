@@ -277,7 +277,7 @@ def test_the_last_bucket_is_as_long_as_it_is(
         opened.page.wait_for_selector(DRAWN)
         opened.page.select_option("#site", "DE-1")
         tile = opened.page.locator("#tile-power")
-        expect(tile).to_have_text(f"{kilowatts(site.use, site.length)} kW")
+        expect(tile).to_have_text(f"{kilowatts(site)} kW")
 
 
 def test_a_selection_has_the_borders_of_buckets(

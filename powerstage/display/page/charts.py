@@ -237,7 +237,7 @@ def _checks(names: Sequence[str]) -> _Chart:
             scale=alt.Scale(domain=names, range=[OUTCOMES[name] for name in names]),
             legend=alt.Legend(title=None, orient="top"),
         ),
-        tooltip=_tooltips("delivery:N=delivery", "words:N=check", "count:N=failed"),
+        tooltip=_tooltips("look:N=delivery", "words:N=check", "count:N=failed"),
     )
     return _configured(
         cells.properties(width=400, height=alt.Step(17)),

@@ -120,7 +120,6 @@ def _failures(overview: Overview) -> list[dict[str, Any]]:
         {
             "words": finding.check.words,
             "outcome": finding.outcome,
-            "delivery": look_id(delivery),
             "look": look_id(delivery),
             "count": count_words(finding.failed, finding.total, finding.check),
             "start": _ms(delivery.period),

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
@@ -98,7 +97,7 @@ def render(
         "named": site_name,
         "kwh": kwh,
         "exact": lambda energy: f"{energy:,.3f}",
-        "kilowatts": lambda known: kilowatts(known.use, known.length),
+        "kilowatts": kilowatts,
         "share": lambda parts: share(*parts),
         "count": lambda number: f"{number:,}",
         "whole": lambda number: "" if number is None else f"{number:,.0f}",
@@ -120,10 +119,6 @@ def render(
         hidden_sites=len(sites) > PANELS_MAX,
         panels_max=PANELS_MAX,
         has_power=overview.contract.power is not None,
-        mean_kw=kilowatts(overview.fleet, overview.end - overview.start),
-        devices=sum(site.devices for site in sites),
-        idle_devices=sum(site.idle_devices for site in sites),
-        idle_energy_kwh=sum((site.idle_energy_kwh for site in sites), Decimal(0)),
         idle_load_max=IDLE_LOAD_MAX,
         is_binned=sum(point.devices for point in overview.points) > POINTS_MAX,
         coverage_min=COVERAGE_MIN,
@@ -159,14 +154,15 @@ def _idle(overview: Overview) -> list[Point]:
 def _drawn(overview: Overview) -> tuple[set[str], set[str]]:
     """The states of deliveries, and the outcomes of checks, that there are."""
     delivered = (*overview.inventories, *overview.deliveries)
-    outcomes = {finding.outcome for delivery in delivered for finding in delivery.findings}
-    return {delivery.state for delivery in overview.deliveries}, set(outcomes)
+    outcomes: set[str] = {
+        finding.outcome for delivery in delivered for finding in delivery.findings
+    }
+    return {delivery.state for delivery in overview.deliveries}, outcomes
 
 
 def _tiles(overview: Overview) -> list[_Tile]:
-    fleet, sites = overview.fleet, overview.sites
+    total, fleet = overview.total, overview.fleet
     accepted = sum(delivery.is_shown for delivery in overview.deliveries)
-    idle = sum(site.idle_devices for site in sites)
     tiles = [
         _Tile(
             id="tile-readings",
@@ -184,12 +180,12 @@ def _tiles(overview: Overview) -> list[_Tile]:
             _Tile(
                 id="tile-idle",
                 words=f"devices idle (under {IDLE_LOAD_MAX} % load)",
-                value=f"{idle:,} of {sum(site.devices for site in sites):,}",
+                value=f"{total.idle_devices:,} of {total.devices:,}",
             ),
             _Tile(
                 id="tile-idle-energy",
                 words="drawn by idle devices",
-                value=f"{kwh(sum((site.idle_energy_kwh for site in sites), Decimal(0)))} kWh",
+                value=f"{kwh(total.idle_energy_kwh)} kWh",
             ),
         ]
     if overview.contract.power is not None:
@@ -202,7 +198,7 @@ def _tiles(overview: Overview) -> list[_Tile]:
             _Tile(
                 id="tile-power",
                 words="mean power, while there are readings",
-                value=f"{kilowatts(fleet, overview.end - overview.start)} kW",
+                value=f"{kilowatts(total)} kW",
             ),
         ]
     return tiles
