@@ -3,6 +3,7 @@
 Both sides use them: the producer before anything is sent, the consumer on what arrived.
 """
 
+from powerstage.checks.answer import held_to_form
 from powerstage.checks.failing_rows import FailingRows
 from powerstage.checks.feed import (
     FEED_FRESH,
@@ -41,6 +42,7 @@ __all__ = [
     "feed_check",
     "find_timeliness",
     "first_arrivals",
+    "held_to_form",
     "late_periods",
     "merge",
     "passes",

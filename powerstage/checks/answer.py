@@ -1,16 +1,38 @@
 """What a worker answers, held to its form: it may be in the hands of what it read."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from powerstage.checks.counts import SAMPLES_MAX
 from powerstage.checks.result import Check, CheckResult, Report, Sample, fails, passes
 from powerstage.contract.receipt import COUNT_MAX
 from powerstage.contract.safe_text import shown
+from powerstage.errors import WorkerError
 
+# What to do where accepted data cannot be looked at.
+IS_RECORDED: Final = "what was judged is recorded; if it ends so again, report it"
 _DETAIL_CHARACTERS_MAX: Final = 1_000
 _VALUE_CHARACTERS_MAX: Final = 200
+
+
+@contextmanager
+def held_to_form(what: str) -> Iterator[None]:
+    """What is read of an answer in here has another form only if the worker is not itself.
+
+    Args:
+        what: it should have given.
+
+    Raises:
+        WorkerError: it gave something else.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise WorkerError(
+            f"the worker gave no {what} but something else", cause=str(error), fix=IS_RECORDED
+        ) from error
 
 
 def report_of(checks: Sequence[Check], answer: dict[str, Any]) -> Report:

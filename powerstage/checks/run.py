@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from powerstage.checks.answer import report_of, shown_detail
+from powerstage.checks.answer import IS_RECORDED, report_of, shown_detail
 from powerstage.checks.counts import ScanCheck
 from powerstage.checks.failing_rows import FailingRows, copy
 from powerstage.checks.files import FileFormat
@@ -246,7 +246,7 @@ class Checker:
         answer = self._done(
             job,
             "cannot look at several periods at once",
-            fix="what was judged is recorded; if it ends so again, report it",
+            fix=IS_RECORDED,
         )
         rows: list[list[Any]] = answer["rows"]
         return rows

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from powerstage.checks import Check, Checker, FeedFinding, feed_check
+from powerstage.checks import Check, Checker, FeedFinding, feed_check, held_to_form
 from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.lake import Lake
 from powerstage.contract import Contract
 from powerstage.engine import sql_double, sql_file, sql_name, sql_text
-from powerstage.errors import WorkerError
 
 # What is looked at: the last weeks, and of a large fleet so many readings of them at most.
 WINDOW: Final = timedelta(days=28)
@@ -91,20 +90,13 @@ def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedF
     if not readings:
         return ()
     query = files_query(contract, "telemetry", files)
-    try:
+    with held_to_form("findings"):
         return findings_of(
             contract,
             query,
             lambda statements: checker.ask_rows(statements, files),
             batches=-(-readings // _BATCH_READINGS),
         )
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        # The worker may be in the hands of what it read.
-        raise WorkerError(
-            "the worker gave no findings but something else",
-            cause=str(error),
-            fix="what was judged is recorded; if it ends so again, report it",
-        ) from error
 
 
 def findings_of(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import gcd
 from typing import Any, Final
 
-from powerstage.checks import Checker, CheckResult, find_timeliness, late_periods
+from powerstage.checks import Checker, CheckResult, find_timeliness, held_to_form, late_periods
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.ledger import Entry
 from powerstage.consumer.overview import (
@@ -27,7 +27,7 @@ from powerstage.contract import Contract, Slot
 from powerstage.contract.calendar import is_period, period_of
 from powerstage.contract.safe_text import shown
 from powerstage.engine import sql_statements, sql_text
-from powerstage.errors import NothingToJudgeError, WorkerError
+from powerstage.errors import NothingToJudgeError
 
 _TOP_CONSUMERS: Final = 12
 _WORST_DEVICES: Final = 36
@@ -88,17 +88,10 @@ def _look_over(lake: Lake, checker: Checker, now: datetime) -> Overview:
         buckets=(bucket, worst_bucket),
         lacking=lacking,
     )
-    try:
+    with held_to_form("numbers"):
         numbers = _numbers(
             tables, measures=len(contract.measures), bucket=bucket, length=end - start
         )
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        # The worker may be in the hands of what it read.
-        raise WorkerError(
-            "the worker gave no numbers but something else",
-            cause=str(error),
-            fix="what was judged is recorded; if it ends so again, report it",
-        ) from error
     roles = contract.roles
     silent = _named_devices(numbers.pop("silent"), found, "device.silent", roles.device)
     ghost_check = f"{roles.device}.in_inventory"
@@ -194,8 +187,9 @@ def _delivery(
 def _count_sites(lake: Lake, checker: Checker, contract: Contract) -> int:
     rollups = lake.rollups(contract)
     listed, files = rollups.listed(rollups.inventories())
-    ((count,),) = checker.ask_rows([f"SELECT count(DISTINCT site) FROM ({listed})"], files)
-    return int(count)
+    with held_to_form("numbers"):
+        ((count,),) = checker.ask_rows([f"SELECT count(DISTINCT site) FROM ({listed})"], files)
+        return int(count)
 
 
 def _buckets(contract: Contract, length: timedelta, sites: int) -> tuple[timedelta, timedelta]:
