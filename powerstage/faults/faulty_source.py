@@ -27,6 +27,10 @@ class FaultySource:
         """What the data follow."""
         return self._source.contract
 
+    def parts(self) -> Sequence[Source]:
+        """All in one: a fault may be anywhere in a period."""
+        return [self]
+
     def periods(self) -> Sequence[datetime]:
         """The starts of the periods that are not held back."""
         return [period for period in self._source.periods() if not self._is_held_back(period)]

@@ -133,8 +133,15 @@ def plan_faults(source: Source, names: Sequence[str], *, seed: int) -> tuple[Pla
 
     Raises:
         UsageError: an unknown fault, one that stands twice or that is none of this contract;
-            or too few periods, devices or sites. The message names ``--faults``.
+            or too few periods, devices or sites, or so many devices that a period takes several
+            files. The message names ``--faults``.
     """
+    if names and len(source.parts()) > 1:
+        raise UsageError(
+            "--faults are put into deliveries of one file each",
+            cause=f"with so many devices, a period has {len(source.parts())}",
+            fix="take fewer --devices, or no --faults",
+        )
     faults = _named(source, names)
     periods = lay_out(faults, source.periods(), source.contract, seed=seed)
     with clean_data(source) as clean:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from powerstage.faults.clean import Clean
 from powerstage.faults.draw import draw
 from powerstage.faults.fault import Change, Fault
 from powerstage.faults.parts import any_measure, columns, power, utilisation
-from powerstage.producer import MockSource
+from powerstage.producer import MockSource, synthesise
 from powerstage.producer.curves import models
 from powerstage.producer.parameters import SERVICE_DAYS
 
@@ -211,7 +210,12 @@ class Targets:
         before = period - timedelta(days=SERVICE_DAYS)
         if not isinstance(source, MockSource) or before.year < _YEAR_MIN:
             return None
-        earlier = replace(source, start=before.replace(hour=0, minute=0), days=1)
+        earlier = synthesise(
+            source.contract,
+            devices=source.fleet.devices,
+            start=before.replace(hour=0, minute=0),
+            seed=source.fleet.seed,
+        )
         self._clean.show_inventory("inventory", period)
         self._clean.show_inventory("retired", earlier.start, earlier)
         name = sql_name(self._contract.inventory_device)

@@ -35,6 +35,7 @@ from powerstage.contract.profile import is_export_path
 from powerstage.engine import connect, sql_name, sql_text
 from powerstage.errors import UsageError
 from powerstage.producer.parquet import write_parquet
+from powerstage.producer.source import Source
 
 README: Final = "README.md"
 CONTRACT: Final = "contract.odcs.yaml"
@@ -188,6 +189,10 @@ class ExportSource:
     ) -> None:
         self._connection.close()
         self._folder.cleanup()
+
+    def parts(self) -> Sequence[Source]:
+        """All in one."""
+        return [self]
 
     def periods(self) -> Sequence[datetime]:
         """The periods that hold a reading, in order."""

@@ -1,7 +1,6 @@
 """A feed as its producer sees it: what stands there, and what is to stand there."""
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,16 +19,14 @@ from powerstage.contract import (
     Slot,
     find_key,
 )
-from powerstage.contract.commit import FILE_BYTES_MAX, FILE_ROWS_MAX
-from powerstage.contract.layout import COMMITS, DATA, data_key
+from powerstage.contract.layout import COMMITS, DATA
 from powerstage.contract.model import DatasetName
 from powerstage.contract.receipt import utc_text
 from powerstage.contract.safe_text import shown
 from powerstage.contract.strict_json import RECORD_BYTES_MAX
-from powerstage.errors import ConflictError, RecordError, StoreRefusedError, UsageError
+from powerstage.errors import ConflictError, RecordError, StoreRefusedError
 from powerstage.store import Store, create, read, require_write_once
 
-_CHUNK_BYTES: Final = 1024 * 1024
 _SHOWN_MAX: Final = 5
 _WRITER_MAX: Final = 100
 
@@ -51,12 +48,16 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the source has for one period: a Parquet file, and its facts."""
+    """What the source has for one period: the facts of its Parquet files."""
 
     dataset: DatasetName
     period: datetime
-    path: Path
-    file: DataFile
+    files: tuple[DataFile, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in all files."""
+        return sum(file.rows for file in self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,6 @@ class Feed:
         if head := inventory_in_force(self.heads, offer.period):
             standing = self._inventory(head)
             if _holds(standing, offer):
-                self._restore(standing, offer)
                 return Snapshot(offer=offer, commit=standing, stands=True)
             if standing.slot.period == offer.period:
                 self._refuse_unless_revised(standing, offer)
@@ -152,10 +152,18 @@ class Feed:
         """
         standing = self._standing(self.heads[offer.dataset, offer.period])
         if self._is_own(standing, offer, pin):
-            self._restore(standing, offer)
             return published(standing, "unchanged")
         self._refuse_unless_revised(standing, offer)
         return standing if self._revise else None
+
+    def lacks(self, files: Sequence[DataFile]) -> bool:
+        """Whether a data object of a standing commit was lost or cut short."""
+        if self._sizes is None:
+            # One listing for all; who may not list data puts everything again.
+            self._sizes = {}
+            with suppress(StoreRefusedError):
+                self._sizes = {info.key: info.size_bytes for info in self._store.list(DATA)}
+        return any(self._sizes.get(file.key) != file.bytes for file in files)
 
     def refuse_conflicts(self) -> None:
         """Raise ``ConflictError`` if the feed was seen to hold other content."""
@@ -173,20 +181,18 @@ class Feed:
     def deliver(
         self, offer: Offer, pin: InventoryPin | None, before: Commit | None = None
     ) -> Published:
-        """Send a delivery: the data, then the commit, in this order. Safe between threads.
+        """Make a delivery exist, whose data are there already. Safe between threads.
 
         Raises:
             ConflictError: another producer was faster with other content.
         """
         commit = self._commit(offer, pin, before)
-        self._store.put(offer.file.key, offer.path, sha256=offer.file.sha256)
         standing = create_commit(self._store, commit)
         # The identity says nothing of the contract's text.
         is_ours = (standing.identity, standing.contract) == (commit.identity, commit.contract)
         if not is_ours and not self._is_own(standing, offer, pin):
             self._conflicts.append(_difference(standing, offer))
             self.refuse_conflicts()
-        offer.path.unlink()
         return published(standing, "new")
 
     def _commit(self, offer: Offer, pin: InventoryPin | None, before: Commit | None) -> Commit:
@@ -197,7 +203,7 @@ class Feed:
             supersedes=None if before is None else before.identity,
             contract=contract_pin(self._contract),
             inventory=pin,
-            files=(offer.file,),
+            files=offer.files,
             reason="" if before is None else self._revise,
             **signature(self._clock),
         )
@@ -210,17 +216,6 @@ class Feed:
             return standing.inventory == pin
         theirs, ours = self._inventory(standing.inventory.slot), self._inventory(pin.slot)
         return theirs.identity == standing.inventory.identity and _digests(theirs) == _digests(ours)
-
-    def _restore(self, standing: Commit, offer: Offer) -> None:
-        """Put back the data object of a standing commit, if it was lost or cut short."""
-        (file,) = standing.files
-        if self._sizes is None:
-            # One listing for all; who may not list data puts everything again.
-            self._sizes = {}
-            with suppress(StoreRefusedError):
-                self._sizes = {info.key: info.size_bytes for info in self._store.list(DATA)}
-        if self._sizes.get(file.key) != file.bytes:
-            self._store.put(file.key, offer.path, sha256=file.sha256)
 
     def _refuse_unless_revised(self, standing: Commit, offer: Offer) -> None:
         if not self._revise:
@@ -319,28 +314,6 @@ def feed_name(url: str) -> str:
     return url if url.startswith("s3://") else Path(url).resolve().name
 
 
-def offer(dataset: DatasetName, period: datetime, path: Path, rows: int) -> Offer:
-    """A file as it would be delivered.
-
-    Raises:
-        UsageError: it is larger than a delivery may be.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as parquet:
-        while chunk := parquet.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    sha256, size = digest.hexdigest(), path.stat().st_size
-    slot = Slot(dataset=dataset, period=period)
-    if rows > FILE_ROWS_MAX or size > FILE_BYTES_MAX:
-        raise UsageError(
-            f"{slot} has {rows} rows in {size} bytes: more than a file may hold",
-            cause=f"at most {FILE_ROWS_MAX} rows and {FILE_BYTES_MAX} bytes",
-            fix="agree on a shorter delivery interval (slaProperties: frequency)",
-        )
-    file = DataFile(key=str(data_key(slot, sha256)), bytes=size, sha256=sha256, rows=rows)
-    return Offer(dataset=dataset, period=period, path=path, file=file)
-
-
 def published(commit: Commit, state: State) -> Published:
     """A delivery as it is reported."""
     return Published(
@@ -353,7 +326,7 @@ def published(commit: Commit, state: State) -> Published:
 
 
 def _holds(commit: Commit, offer: Offer) -> bool:
-    return _digests(commit) == [offer.file.sha256]
+    return _digests(commit) == sorted(file.sha256 for file in offer.files)
 
 
 def _digests(commit: Commit) -> list[str]:
@@ -364,10 +337,10 @@ def _difference(standing: Commit, offer: Offer) -> str:
     """What another producer wrote, and who that was."""
     if _holds(standing, offer):
         what = "refers to another inventory or contract"
-    elif standing.rows == offer.file.rows:
+    elif standing.rows == offer.rows:
         what = f"holds other values in its {standing.rows} rows"
     else:
-        what = f"holds {standing.rows} rows, this has {offer.file.rows}"
+        what = f"holds {standing.rows} rows, this has {offer.rows}"
     return f"{standing.slot} {what}, written {_writer(standing)}"
 
 

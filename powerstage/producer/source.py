@@ -14,6 +14,13 @@ class Source(Protocol):
     Telemetry of several periods may be written at once, by several threads.
     """
 
+    def parts(self) -> "Sequence[Source]":
+        """The source in parts of its devices, each of which makes a file of every period.
+
+        The same for everybody who asks: a delivery is the same files, whoever makes them.
+        """
+        ...
+
     @property
     def contract(self) -> Contract:
         """The contract that the data follow."""

@@ -7,24 +7,29 @@ counter-based and arithmetic is + - x / alone: every value is the same on any ma
 order of work, in every version of DuckDB that is supported.
 """
 
-import threading
+import itertools
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from threading import BoundedSemaphore
+from typing import Any, Final
 
-from powerstage.contract import Contract
+from powerstage.contract import Contract, loads
 from powerstage.contract.calendar import period_of
-from powerstage.contract.commit import FILE_ROWS_MAX
-from powerstage.engine import Connection, connect
+from powerstage.contract.commit import FILES_MAX
+from powerstage.engine import Connection, connect, processors
 from powerstage.errors import UsageError
 from powerstage.producer.fleet import Fleet
 from powerstage.producer.parquet import write_parquet
 from powerstage.producer.readings import Readings
 
 DAYS_MAX: Final = 3_660
+# So many in a file: some megabytes, a second's work to make and to send again.
+PART_READINGS_MAX: Final = 1_000_000
 _START_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _START_MAX: Final = datetime(9980, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
@@ -73,41 +78,82 @@ def synthesise(
     if not 1 <= days <= DAYS_MAX:
         raise UsageError(f"days is {days}", fix=f"--days is from 1 to {DAYS_MAX:,}")
     fleet = Fleet(contract=contract, devices=devices, seed=seed)
-    _require_small_periods(contract, devices)
+    parts_of(contract, devices)
     fleet.require_serials(start, start + days * _DAY)
     readings = Readings(contract=contract, fuzz=fuzz, zones=fleet.zones)
-    return MockSource(fleet=fleet, readings=readings, start=start, days=days, frozen=frozen)
+    return MockSource(
+        fleet=fleet,
+        readings=readings,
+        start=start,
+        days=days,
+        frozen=frozen,
+        engines=_Engines(fleet, readings, start, start if frozen else start + days * _DAY),
+    )
 
 
-def _require_small_periods(contract: Contract, devices: int) -> None:
-    """Refuse periods whose readings are more than a delivered file may hold."""
+def parts_of(contract: Contract, devices: int) -> list[range]:
+    """The places of a fleet, cut so that a file holds a period's readings of each part.
+
+    Raises:
+        UsageError: a delivery cannot have so many files.
+    """
     per_device = len(contract.measures) * (
         contract.delivery_interval // contract.roles.reading_interval
     )
-    if devices * per_device > FILE_ROWS_MAX:
+    count = -(-devices * per_device // PART_READINGS_MAX)
+    if count > FILES_MAX:
+        most = FILES_MAX * PART_READINGS_MAX // per_device
         raise UsageError(
             f"{devices:,} devices have {devices * per_device:,} readings in a period",
-            cause=f"a file holds at most {FILE_ROWS_MAX:,} rows",
-            fix=f"--devices is at most {FILE_ROWS_MAX // per_device:,} under this contract,"
+            cause=f"a delivery has at most {FILES_MAX:,} files of {PART_READINGS_MAX:,} readings",
+            fix=f"--devices is at most {most:,} under this contract,"
             " or agree on a shorter delivery interval (slaProperties: frequency)",
         )
+    bounds = [devices * number // count for number in range(count + 1)]
+    return [range(first, end) for first, end in itertools.pairwise(bounds)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockSource:
-    """Mock data of a fleet over some days. A ``Source``; its methods may run side by side."""
+    """Mock data of a fleet over some days. A ``Source``; its methods may run side by side.
+
+    ``positions`` are the places in the fleet of the servers whose telemetry it is; None for all.
+    To pickle it takes what it is made of, not what it has made.
+    """
 
     fleet: Fleet
     readings: Readings
     start: datetime
     days: int
     frozen: bool
-    _local: threading.local = field(default_factory=threading.local, init=False, repr=False)
+    engines: "_Engines" = field(repr=False, compare=False)
+    positions: range | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """The arguments of ``synthesise``, and the places."""
+        options = {
+            "devices": self.fleet.devices,
+            "start": self.start,
+            "days": self.days,
+            "seed": self.fleet.seed,
+            "fuzz": self.readings.fuzz,
+            "frozen": self.frozen,
+        }
+        return _part, (self.contract.text, tuple(options.items()), self.positions)
 
     @property
     def contract(self) -> Contract:
         """What the data follow."""
         return self.fleet.contract
+
+    def parts(self) -> Sequence["MockSource"]:
+        """Parts of the fleet of about the same size, as few as can be."""
+        parts = parts_of(self.contract, self.fleet.devices)
+        return [self.part(positions) for positions in parts] if len(parts) > 1 else [self]
+
+    def part(self, positions: range) -> "MockSource":
+        """The telemetry of the servers in these places of the fleet."""
+        return replace(self, positions=positions)
 
     def periods(self) -> Sequence[datetime]:
         """The starts of all periods, UTC."""
@@ -116,55 +162,73 @@ class MockSource:
 
     def snapshots(self) -> Sequence[datetime]:
         """The first period, and those from which on other servers are there."""
-        return self._engine().snapshots
+        with self.engines.one() as engine:
+            return engine.snapshots
 
     def write_inventory(self, period: datetime, path: Path) -> int:
         """Write the inventory in force in a period as Parquet; its number of rows."""
-        return write_parquet(self._engine().at(period), self.fleet.inventory_query(), path)
+        with self.engines.one() as engine:
+            return write_parquet(engine.at(period), self.fleet.inventory_query(), path)
 
-    def write_telemetry(self, period: datetime, path: Path, positions: range | None = None) -> int:
-        """Write the readings of one period as Parquet; their number.
+    def write_telemetry(self, period: datetime, path: Path) -> int:
+        """Write the readings of one period as Parquet; their number."""
+        with self.engines.one() as engine:
+            connection = engine.at(period)
+            self.readings.create_period(connection, period)
+            return write_parquet(connection, self.readings.query(self.positions), path)
 
-        Args:
-            period: its start.
-            path: the file.
-            positions: only of the servers in these places of the fleet; None for all.
-        """
-        connection = self._engine().at(period)
-        self.readings.create_period(connection, period)
-        return write_parquet(connection, self.readings.query(positions), path)
 
-    def _engine(self) -> "_Engine":
-        """That of this thread."""
-        engine: _Engine | None = getattr(self._local, "engine", None)
-        if engine is None:
-            engine = self._local.engine = _Engine(self)
-        return engine
+@lru_cache(maxsize=2)
+def _remade(text: str, options: tuple[tuple[str, Any], ...]) -> MockSource:
+    """A source in a process that did not make it: once for all parts that it is given."""
+    return synthesise(loads(text, "the contract"), **dict(options))
+
+
+def _part(text: str, options: tuple[tuple[str, Any], ...], positions: range | None) -> MockSource:
+    whole = _remade(text, options)
+    return whole if positions is None else whole.part(positions)
+
+
+class _Engines:
+    """Engines of a source: as many as there are processors, each for whoever comes first."""
+
+    def __init__(self, fleet: Fleet, readings: Readings, start: datetime, end: datetime) -> None:
+        self._made_of = fleet, readings, start, end
+        self._idle: list[_Engine] = []
+        self._places = BoundedSemaphore(processors())
+
+    @contextmanager
+    def one(self) -> Iterator["_Engine"]:
+        """One that nobody else uses meanwhile; after a failure it is forgotten."""
+        with self._places:
+            try:
+                engine = self._idle.pop()
+            except IndexError:
+                engine = _Engine(*self._made_of)
+            yield engine
+            self._idle.append(engine)
 
 
 class _Engine:
-    """A connection of one thread, with the tables that all periods share."""
+    """A connection for one at a time, with the tables that all periods share."""
 
-    def __init__(self, source: MockSource) -> None:
-        self._source = source
+    def __init__(self, fleet: Fleet, readings: Readings, start: datetime, end: datetime) -> None:
+        self._fleet, self._readings = fleet, readings
         # One thread: the order of rows, and so the bytes, are the same on any machine.
         self._connection = connect(threads=1)
         self._snapshot: datetime | None = None
         self._day: date | None = None
-        source.fleet.create_places(self._connection)
-        source.readings.create_watts(self._connection)
-        last = source.start + source.days * _DAY - timedelta(microseconds=1)
-        changes = (
-            [] if source.frozen else source.fleet.changes(self._connection, source.start, last)
-        )
-        self.snapshots = [source.start, *changes]
+        fleet.create_places(self._connection)
+        readings.create_watts(self._connection)
+        last = end - timedelta(microseconds=1)
+        self.snapshots = [start, *fleet.changes(self._connection, start, last)]
 
     def at(self, period: datetime) -> Connection:
         """The connection, with the servers that are there in a period, on its day."""
         snapshot = self.snapshots[bisect_right(self.snapshots, period) - 1]
         if snapshot != self._snapshot:
-            self._source.fleet.create_serving(self._connection, snapshot)
+            self._fleet.create_serving(self._connection, snapshot)
         if snapshot != self._snapshot or period.date() != self._day:
-            self._source.readings.create_devices(self._connection, period.date())
+            self._readings.create_devices(self._connection, period.date())
         self._snapshot, self._day = snapshot, period.date()
         return self._connection

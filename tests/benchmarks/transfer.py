@@ -89,6 +89,10 @@ class PreparedFiles:
     folder: Path
     contract: Contract
 
+    def parts(self) -> Sequence["PreparedFiles"]:
+        """All in one."""
+        return [self]
+
     def periods(self) -> Sequence[datetime]:
         """One hour for each file."""
         return [_START + timedelta(hours=n) for n in range(len(list(self.folder.iterdir())))]

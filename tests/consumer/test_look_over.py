@@ -50,6 +50,10 @@ class _Edited:
         self._source, self.contract = source, contract
         self._inventory, self._telemetry = inventory, telemetry
 
+    def parts(self) -> Sequence["_Edited"]:
+        """All in one."""
+        return [self]
+
     def periods(self) -> Sequence[datetime]:
         """Those of the source."""
         return self._source.periods()

@@ -96,6 +96,10 @@ class _Hostile:
         self._source = source
         self.contract = source.contract
 
+    def parts(self) -> Sequence["_Hostile"]:
+        """All in one."""
+        return [self]
+
     def periods(self) -> Sequence[datetime]:
         """Those of the source."""
         return self._source.periods()

@@ -27,6 +27,10 @@ class Source:
     contract: Contract
     fails: datetime | None = None
 
+    def parts(self) -> Sequence["Source"]:
+        """All in one."""
+        return [self]
+
     def periods(self) -> Sequence[datetime]:
         """Twelve hours."""
         return PERIODS

@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_bytes(case: Case, tmp_path: Path) -> None:
     write_side_by_side(case.source(), folders[1], workers=1)
     write_side_by_side(case.source(), folders[2], workers=4)
     source = case.source()
-    source.write_telemetry(source.periods()[0], tmp_path / "before", range(1))
+    source.part(range(1)).write_telemetry(source.periods()[0], tmp_path / "before")
     for period in reversed(source.periods()):
         source.write_telemetry(period, folders[3] / f"{period_text(period)}.parquet")
     write_inventories(source, source.snapshots(), folders[3])
@@ -183,7 +183,7 @@ def test_duckdb_answers_from_the_footer_what_it_reads(large: Path) -> None:
 def test_a_shard_says_nothing_of_servers_elsewhere(tmp_path: Path) -> None:
     """The footers of a part of a fleet cover that part, and DuckDB answers for it alone."""
     source = LARGE.source()
-    source.write_telemetry(LARGE.start, tmp_path / "part", range(10, 20))
+    source.part(range(10, 20)).write_telemetry(LARGE.start, tmp_path / "part")
     table = pq.read_table(tmp_path / "part")
     limits = pc.min_max(table["sn"]).as_py()
     with connect() as connection:

@@ -38,7 +38,7 @@ def in_shards(case: Case, folder: Path) -> None:
     for period, shard in tasks:
         path = folder / f"{period_text(period)}-{shard}.parquet"
         positions = range(bounds[shard], bounds[shard + 1])
-        sources[shard % 2].write_telemetry(period, path, positions)
+        sources[shard % 2].part(positions).write_telemetry(period, path)
 
 
 def by_one_worker(case: Case, folder: Path) -> None:

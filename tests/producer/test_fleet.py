@@ -36,15 +36,12 @@ def decade(half_days: Contract) -> MockSource:
 @pytest.fixture(scope="module")
 def present(decade: MockSource) -> dict[datetime, dict[int, str]]:
     """Serial numbers by place, from each snapshot on."""
-    return {
-        snapshot: dict(
-            decade._engine()
-            .at(snapshot)
-            .execute('SELECT position, "inventory:sn"::VARCHAR FROM serving')
-            .fetchall()
-        )
-        for snapshot in decade.snapshots()
-    }
+    query = 'SELECT position, "inventory:sn"::VARCHAR FROM serving'
+    with decade.engines.one() as engine:
+        return {
+            snapshot: dict(engine.at(snapshot).execute(query).fetchall())
+            for snapshot in engine.snapshots
+        }
 
 
 def serials(path: Path) -> set[str]:

@@ -116,6 +116,10 @@ class Spliced:
         """That of the whole."""
         return self.whole.contract
 
+    def parts(self) -> Sequence["Spliced"]:
+        """All in one."""
+        return [self]
+
     def periods(self) -> Sequence[datetime]:
         """Those of the whole."""
         return self.whole.periods()

@@ -6,7 +6,7 @@ Each is a way in which others have got it wrong, or in which it would be easy to
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -24,6 +24,7 @@ from powerstage.errors import (
     ObjectNotFoundError,
     StoreUnavailableError,
 )
+from powerstage.producer import Published
 from powerstage.producer.feed import Feed
 from powerstage.store import VersionInfo
 from powerstage.store.s3 import S3Store
@@ -86,31 +87,13 @@ def error_taken_as_done(patch: Patch) -> None:
 def commit_before_data(patch: Patch) -> None:
     """The data will come soon."""
 
-    def put_if_absent_first(self: Feed, *arguments: Any) -> Any:
-        store, late = self._store, []
+    def commit_first(self: Any, period: datetime) -> Published:
+        offer = self._team.make(period, send=False)
+        delivered = self._feed.deliver(offer, self._pins[period], self._revised.get(period))
+        self._team.make(period, send=True)
+        return delivered  # type: ignore[no-any-return]
 
-        class DataLast:
-            """The feed's store, but that data wait."""
-
-            url = store.url
-            put_if_absent = staticmethod(store.put_if_absent)
-            get = staticmethod(store.get)
-
-            @staticmethod
-            def put(key: str, body: Path, **_: str) -> None:
-                late.append((key, body.read_bytes()))
-
-        self._store = DataLast()  # type: ignore[assignment]
-        try:
-            delivered = deliver(self, *arguments)
-        finally:
-            self._store = store
-        for key, body in late:
-            store.put(key, body)
-        return delivered
-
-    deliver = Feed.deliver
-    patch.setattr(Feed, "deliver", put_if_absent_first)
+    patch.setattr(module("producer.publish")._Work, "_send", commit_first)
 
 
 def others_content_taken_as_own(patch: Patch) -> None:
@@ -125,7 +108,7 @@ def shared_data_key(patch: Patch) -> None:
         name = hashlib.sha256(f"{slot.dataset} {slot.period}".encode()).hexdigest()
         return DataKey(dataset=slot.dataset, date=slot.period.date(), sha256=name)
 
-    for name in ("producer.feed", "contract.commit"):
+    for name in ("producer.part", "contract.commit"):
         patch.setattr(module(name), "data_key", key)
 
 

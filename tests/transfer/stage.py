@@ -33,7 +33,6 @@ POOLS: Final = (
     "consumer.ahead",
     "consumer.outbox",
     "janitor",
-    "producer.ahead",
     "producer.publish",
 )
 
@@ -45,6 +44,10 @@ class TextSource:
     texts: Mapping[datetime, bytes]
     inventory: bytes = b"an inventory\n"
     contract: Contract = CONTRACT
+
+    def parts(self) -> Sequence["TextSource"]:
+        """All in one."""
+        return [self]
 
     def periods(self) -> Sequence[datetime]:
         """Those that there are texts for."""
