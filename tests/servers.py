@@ -35,9 +35,9 @@ def _settings(url: str) -> Settings:
 @contextmanager
 def localstack(_: Path, end: signal.Signals = signal.SIGTERM) -> Iterator[Settings]:
     """LocalStack, as ``localstack/up`` runs it until a signal comes; it keeps its own cache."""
-    with _process([UP], os.environ | NO_DOCKER, end=end) as (process, log):
+    with running([UP], os.environ | NO_DOCKER, end=end) as (process, log):
         try:
-            said = _wait_for(process, log, r"(?s)^export .*AWS_DEFAULT_REGION=\S+$")
+            said = wait_for(process, log, r"(?s)^export .*AWS_DEFAULT_REGION=\S+$")
         except ServerEndedError as error:
             # No Python 3.13, or no registry: it says which.
             if process.returncode == 3:
@@ -62,7 +62,7 @@ def seaweedfs(cache: Path) -> Iterator[Settings]:
         command += [f"-{name}={port}" for name, port in ports.items()]
         settings = _settings(f"http://127.0.0.1:{ports['s3.port']}")
         # It would wait for its own parts, and keeps nothing.
-        with _process(command, os.environ | settings, end=signal.SIGKILL) as (process, log):
+        with running(command, os.environ | settings, end=signal.SIGKILL) as (process, log):
             while not _answers(f"{settings['AWS_ENDPOINT_URL']}/healthz"):
                 _still_runs(process, log)
             yield settings
@@ -84,8 +84,8 @@ def rclone(cache: Path) -> Iterator[Settings]:
             os.devnull,
         ]
         command += ["--auth-key", ",".join(_KEYS)]
-        with _process(command, os.environ, end=signal.SIGTERM) as (process, log):
-            yield _settings(_wait_for(process, log, r"http://127\.0\.0\.1:\d+(?=/)"))
+        with running(command, os.environ, end=signal.SIGTERM) as (process, log):
+            yield _settings(wait_for(process, log, r"http://127\.0\.0\.1:\d+(?=/)"))
 
 
 SERVERS: Final[Mapping[str, Callable[[Path], AbstractContextManager[Settings]]]] = {
@@ -100,7 +100,7 @@ class ServerEndedError(Exception):
 
 
 @contextmanager
-def _process(
+def running(
     command: Sequence[str | Path], environment: Mapping[str, str], *, end: signal.Signals
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A process and the file that it writes to, until the block is left."""
@@ -111,7 +111,7 @@ def _process(
         yield process, Path(log.name)
 
 
-def _wait_for(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
+def wait_for(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
     """The text that matches a pattern, as soon as a process has written it."""
     while not (found := re.search(pattern, log.read_text("utf-8"), re.MULTILINE)):
         _still_runs(process, log)

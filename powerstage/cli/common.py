@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
@@ -22,6 +22,10 @@ from powerstage.store import Store, VersionedStore, is_local, open_store
 
 PERIOD_FORMS: Final = "a period reads like 2026-11-01T0500, T05:00 or T05:00Z, in UTC"
 _MOMENT: Final = re.compile(r"(T[0-9]{2}):?([0-9]{2})Z?$")
+
+
+if TYPE_CHECKING:
+    from powerstage.workers import Workers
 
 
 class _Period(click.ParamType[datetime]):
@@ -69,6 +73,43 @@ def yes_option(command: _F) -> _F:
         metavar="s3://BUCKET",
         help="Allow writing to this bucket, where S3 is not on this machine.",
     )(command)
+
+
+def workers_options(command: _F) -> _F:
+    """``--workers`` and ``--scheduler``."""
+    scheduler = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Work on a Dask cluster: tcp://host:8786. Needs powerstage[dask].",
+    )
+    workers = click.option(
+        "--workers",
+        "worker_count",
+        type=click.IntRange(1, 256),
+        metavar="N",
+        help="Work in so many processes of this machine.",
+    )
+    return workers(scheduler(command))
+
+
+def refuse_both(worker_count: int | None, scheduler: str | None) -> None:
+    """Raise ``UsageError`` where the work was given to two."""
+    if worker_count is not None and scheduler is not None:
+        raise UsageError(
+            "--workers and --scheduler both say who does the work", fix="leave one of them out"
+        )
+
+
+@contextmanager
+def on_cluster(scheduler: str | None) -> Iterator["Workers | None"]:
+    """The cluster that was named, if one was."""
+    if scheduler is None:
+        yield None
+    else:
+        from powerstage.workers import cluster
+
+        with cluster(scheduler) as workers:
+            yield workers
 
 
 def fault_names(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +15,13 @@ from powerstage.cli.common import (
     leave,
     load_contract,
     now,
+    on_cluster,
     open_to_write,
     progress,
+    refuse_both,
     results,
     stopping,
+    workers_options,
     yes_option,
 )
 from powerstage.consumer import Consumed, Judgement, Lake, follow
@@ -35,6 +39,9 @@ from powerstage.display.story import show_status
 from powerstage.errors import UsageError
 from powerstage.producer import status as feed_status
 from powerstage.store import HintQueue, Store, open_store
+
+if TYPE_CHECKING:
+    from powerstage.workers import Workers
 
 _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
 
@@ -72,6 +79,7 @@ _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet"}
 )
 @click.option("--rejudge", is_flag=True, help="Judge again all that was refused.")
 @click.option("--as", "name", default="consumer", show_default=True, help="What receipts call you.")
+@workers_options
 @contract_option
 @yes_option
 @json_option
@@ -84,6 +92,8 @@ def consume(
     queue_url: str | None,
     rejudge: bool,
     name: str,
+    worker_count: int | None,
+    scheduler: str | None,
     contract_path: Path | None,
     yes_write_to: str | None,
     as_json: bool,
@@ -97,6 +107,7 @@ def consume(
     it again at any time: what was judged is not judged again, unless it was refused by rules that
     were mended since. `status` shows all verdicts.
     """
+    refuse_both(worker_count, scheduler)
     if not is_following:
         _refuse_following_options()
     store = open_to_write(feed, yes_write_to)
@@ -107,7 +118,7 @@ def consume(
         if judgement.report.findings:
             show_judgement(terminal, judgement, feed)
 
-    with Lake(lake_path, make=True) as lake:
+    with Lake(lake_path, make=True) as lake, on_cluster(scheduler) as cluster:
         if is_following:
             hints = HintQueue(queue_url, store.url) if queue_url else None
             with stopping() as stopped:
@@ -121,11 +132,22 @@ def consume(
                     name=name,
                     contract=contract,
                     rejudge=rejudge,
+                    workers=worker_count,
+                    executor=cluster,
                     on_judgement=show,
                 ):
                     _show_look(terminal, consumed, feed, as_json=as_json)
             return
-        consumed = _consume_once(store, lake, show, name=name, contract=contract, rejudge=rejudge)
+        consumed = _consume_once(
+            store,
+            lake,
+            show,
+            name=name,
+            contract=contract,
+            rejudge=rejudge,
+            worker_count=worker_count,
+            cluster=cluster,
+        )
     show_consumed(terminal, consumed)
     code = _code(consumed)
     leave(code, as_json, document("consume", code, feed=feed, **consumed_part(consumed)))
@@ -148,6 +170,8 @@ def _consume_once(
     name: str,
     contract: Contract | None,
     rejudge: bool,
+    worker_count: int | None,
+    cluster: "Workers | None",
 ) -> Consumed:
     """Consume what there is, and show how far it is."""
     with progress("consume") as shown:
@@ -168,7 +192,10 @@ def _consume_once(
             name=name,
             contract=contract,
             rejudge=rejudge,
-            fetchers=FETCHERS,
+            # Whoever has judged a delivery finds the next one waiting.
+            fetchers=max(FETCHERS, 2 * cluster.count) if cluster else FETCHERS,
+            workers=worker_count,
+            executor=cluster,
             on_discovered=expect,
             on_judgement=show_one,
         )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +15,13 @@ from powerstage.cli.common import (
     leave,
     load_contract,
     now,
+    on_cluster,
     open_to_publish,
     open_to_write,
     progress,
+    refuse_both,
     results,
+    workers_options,
     yes_option,
 )
 from powerstage.consumer import feed_contract
@@ -48,6 +52,9 @@ from powerstage.producer import publish as publish_source
 from powerstage.producer import retract as retract_period
 from powerstage.producer.publish import SENDERS
 from powerstage.store import Store
+
+if TYPE_CHECKING:
+    from powerstage.workers import Workers
 
 _SHOWN_MAX = 3
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
@@ -81,6 +88,7 @@ _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ")
     type=click.Choice(["csv", "parquet"]),
     help="Write a plain export into the folder FEED instead.",
 )
+@workers_options
 @contract_option
 @yes_option
 @json_option
@@ -94,6 +102,8 @@ def synth(
     fuzz: int,
     faults: str,
     export_format: str | None,
+    worker_count: int | None,
+    scheduler: str | None,
     contract_path: Path | None,
     yes_write_to: str | None,
     as_json: bool,
@@ -102,6 +112,7 @@ def synth(
 
     FEED is s3://bucket/prefix or a folder. The same seed gives the same data.
     """
+    refuse_both(worker_count, scheduler)
     contract = load_contract(contract_path) or default()
     source = synthesise(
         contract,
@@ -114,9 +125,13 @@ def synth(
         frozen=export_format is not None,
     )
     terminal = results(as_json)
+    shared = worker_count is not None or scheduler is not None
     if export_format is not None:
-        if fault_names(faults):
-            raise UsageError("--faults does not go with --export", fix="publish faults into a feed")
+        if fault_names(faults) or shared:
+            raise UsageError(
+                "--export goes with neither --faults nor --workers nor --scheduler",
+                fix="publish into a feed",
+            )
         write_export(source, feed, "csv" if export_format == "csv" else "parquet")
         terminal.line(
             ("✓ ", GOOD), f"an export of {counted(len(source.periods()), 'period')} in {feed}"
@@ -124,12 +139,25 @@ def synth(
         leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))
     store = open_to_publish(feed, yes_write_to)
     names = all_faults(source) if faults == "all" else fault_names(faults)
+    if names and shared:
+        raise UsageError(
+            "--faults does not go with --workers or --scheduler",
+            cause="what a fault does to one delivery may rest on the one before",
+            fix="leave one of them out",
+        )
     plan = plan_faults(source, names, seed=seed)
     injector = Injector(plan, contract)
     # What a fault does to one delivery may rest on the one before.
-    published = _publish(
-        injector.source(source), injector.store(store), senders=1 if plan else SENDERS
-    )
+    if plan:
+        published = _publish(injector.source(source), injector.store(store), senders=1)
+    elif worker_count is not None:
+        from powerstage.workers import local_processes
+
+        with local_processes(worker_count) as processes:
+            published = _publish(source, store, workers=processes)
+    else:
+        with on_cluster(scheduler) as cluster:
+            published = _publish(source, store, workers=cluster)
     show_published(terminal, feed, published)
     for planned in plan:
         terminal.line(
@@ -154,7 +182,14 @@ def synth(
     )
 
 
-def _publish(source: Source, store: Store, *, senders: int, revise: str = "") -> list[Published]:
+def _publish(
+    source: Source,
+    store: Store,
+    *,
+    senders: int = SENDERS,
+    workers: "Workers | None" = None,
+    revise: str = "",
+) -> list[Published]:
     """Publish a source, and show how far it is."""
     with progress("publish", len(source.periods()) + len(source.snapshots())) as shown:
         return publish_source(
@@ -162,7 +197,9 @@ def _publish(source: Source, store: Store, *, senders: int, revise: str = "") ->
             store,
             clock=now,
             revise=revise,
-            senders=senders,
+            # Whoever has done a part finds the next one waiting.
+            senders=max(senders, 2 * workers.count) if workers else senders,
+            executor=workers,
             on_delivery=lambda delivery: shown.add(delivery.size_bytes),
         )
 
@@ -216,7 +253,7 @@ def publish(
         terminal.line(("nothing was sent", BAD), ": the export does not keep the contract")
         leave(1, as_json, document("publish", 1, feed=feed, export=report_part(report)))
     with ExportSource(export) as source:
-        published = _publish(source, store, revise=revise, senders=SENDERS)
+        published = _publish(source, store, revise=revise)
     show_published(terminal, feed, published)
     leave(
         0,

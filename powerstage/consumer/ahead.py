@@ -1,15 +1,21 @@
-"""Deliveries judged ahead of their record: side by side, each in a worker of its own."""
+"""Deliveries judged ahead of their record: side by side, each in a worker of its own.
+
+What is accepted and large is rolled up at once, while its bytes are warm and others are fetched.
+"""
 
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
 from powerstage.checks import Checker, FailingRows, FileFormat, InputFile, Plan, Report
+from powerstage.consumer.elsewhere import Elsewhere
 from powerstage.consumer.judge import Inventory, Judge, Judgement
+from powerstage.consumer.rollup import Rollups
 from powerstage.contract import Contract, Slot
 from powerstage.engine import processors
 from powerstage.errors import WorkerError
@@ -17,6 +23,8 @@ from powerstage.store import Store
 
 # A worker takes some tenths of a second to start: few deliveries are judged by one.
 _DELIVERIES_PER_WORKER: Final = 12
+# Smaller ones are rolled up many at a time, later: a job costs as much as so many readings.
+_ROLLED_UP_ROWS_MIN: Final = 50_000
 
 
 class _UnknownInventoryError(Exception):
@@ -30,10 +38,13 @@ def judge_ahead(
     store: Store,
     contract: Contract,
     checker: Checker,
+    rollups: Rollups,
     inventory_of: Callable[[Slot], Inventory | None],
     agreed: Collection[str] = (),
     failing_rows: FailingRows | None = None,
     fetchers: int = 1,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Generator[list[tuple[Slot, Judgement | None]]]:
     """Judge deliveries side by side; yield them in order, as many together as are ready.
 
@@ -48,11 +59,14 @@ def judge_ahead(
         store: where the feed is.
         contract: the contract that was agreed.
         checker: one of those that judge; the caller may use it meanwhile.
+        rollups: those of the lake.
         inventory_of: what is known of a pinned inventory; called side by side. Where it is
             None, so is the judgement: only the caller can judge that inventory first.
         agreed: the digests of contracts that deliveries may follow, beside that one.
         failing_rows: where to keep the rows that fail; None for nowhere.
         fetchers: how many deliveries are fetched at once, if there are fewer workers than that.
+        workers: how many judge on this machine at most; None for one per processor.
+        executor: judges in their place.
 
     Raises:
         StoreUnavailableError, WorkerError: no verdict.
@@ -64,13 +78,14 @@ def judge_ahead(
             raise _UnknownInventoryError
         return found
 
-    workers = min(processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
+    count = min(workers or processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
     ahead: deque[tuple[Slot, Future[Judgement | None]]] = deque()
-    checkers = [checker, *(Checker(failing_rows) for _ in range(workers - 1))]
+    checkers = [checker, *(Checker(failing_rows) for _ in range(count - 1))]
     free = _Free(checkers)
-    judge = Judge(store, contract, free, known_inventory, agreed)
-    at_once = max(workers, fetchers)
-    with _Judges(judge, checkers, free, at_once) as judges:
+    checks = free if executor is None else Elsewhere(executor=executor, store=store)
+    judge = Judge(store, contract, checks, known_inventory, agreed)
+    at_once = max(count, fetchers)
+    with _Judges(judge, checkers, free, rollups, at_once) as judges:
         for slot in slots:
             ahead.append((slot, judges.start(slot, folder)))
             if len(ahead) > at_once:
@@ -125,10 +140,7 @@ class _Free:
         rows_max: int | None = None,
     ) -> Report:
         """The report of the next that is free."""
-        checker = self._checkers.get()
-        try:
-            if self._is_closed:
-                raise WorkerError("nobody waits for this verdict any more")
+        with self.one() as checker:
             return checker.check(
                 plan,
                 files,
@@ -136,6 +148,15 @@ class _Free:
                 inventory_sources=inventory_sources,
                 rows_max=rows_max,
             )
+
+    @contextmanager
+    def one(self) -> Iterator[Checker]:
+        """The next that is free."""
+        checker = self._checkers.get()
+        try:
+            if self._is_closed:
+                raise WorkerError("nobody waits for this verdict any more")
+            yield checker
         finally:
             self._checkers.put(checker)
 
@@ -144,9 +165,14 @@ class _Judges:
     """Threads that fetch, and judge with a checker of those that are free."""
 
     def __init__(
-        self, judge: Judge, checkers: Sequence[Checker], free: _Free, at_once: int
+        self,
+        judge: Judge,
+        checkers: Sequence[Checker],
+        free: _Free,
+        rollups: Rollups,
+        at_once: int,
     ) -> None:
-        self._judge, self._checkers, self._free = judge, checkers, free
+        self._judge, self._checkers, self._free, self._rollups = judge, checkers, free, rollups
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="powerstage-judge")
 
     def __enter__(self) -> Self:
@@ -178,6 +204,13 @@ class _Judges:
 
     def _judged(self, slot: Slot, folder: Path) -> Judgement | None:
         try:
-            return self._judge.judge(slot, folder)
+            judgement = self._judge.judge(slot, folder)
         except _UnknownInventoryError:
             return None
+        is_large = judgement.report.rows >= _ROLLED_UP_ROWS_MIN
+        if judgement.verdict == "accepted" and slot.dataset == "telemetry" and is_large:
+            files = {file.sha256: path for file, path in judgement.files}
+            # It is no part of the verdict: what failed is tried again when all are recorded.
+            with suppress(WorkerError), self._free.one() as checker:
+                self._rollups.write(checker, files)
+        return judgement

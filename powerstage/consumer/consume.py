@@ -3,6 +3,7 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -98,6 +99,8 @@ def consume(
     rejudge: bool = False,
     stop: Callable[[], bool] = lambda: False,
     fetchers: int = 1,
+    workers: int | None = None,
+    executor: Executor | None = None,
     send_receipts: bool = True,
     failing_rows: FailingRows | None = None,
     on_discovered: Callable[[int], None] = lambda _: None,
@@ -121,6 +124,8 @@ def consume(
         stop: asked whenever verdicts were recorded whether to leave the rest to the next run.
         fetchers: how many deliveries are fetched at once, as many as are judged at least; and how
             many receipts are sent at once.
+        workers: how many judge on this machine at most; None for one per processor.
+        executor: judges telemetry in their place: processes that reach the store by themselves.
         send_receipts: False leaves them in the ledger.
         failing_rows: where to keep the rows that fail; None for nowhere.
         on_discovered: called once, with how many deliveries are to be judged at most.
@@ -154,6 +159,8 @@ def consume(
             incoming=incoming,
             failing_rows=failing_rows,
             fetchers=fetchers,
+            workers=workers,
+            executor=executor,
             outbox=outbox if send_receipts else None,
         )
         lake.ledger.note_arrivals(found.arrivals)
@@ -234,6 +241,8 @@ class _Run:
     incoming: Path
     failing_rows: FailingRows | None
     fetchers: int
+    workers: int | None
+    executor: Executor | None
     outbox: Outbox | None
 
     def __post_init__(self) -> None:
@@ -267,10 +276,13 @@ class _Run:
             store=self.store,
             contract=self.contract,
             checker=self.checker,
+            rollups=self.lake.rollups(self.contract),
             inventory_of=self._inventories.get,
             agreed=self._agreed,
             failing_rows=self.failing_rows,
             fetchers=self.fetchers,
+            workers=self.workers,
+            executor=self.executor,
         )
         with closing(ahead) as judged:
             for ready in judged:

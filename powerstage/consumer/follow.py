@@ -1,6 +1,7 @@
 """Consume for ever: look, judge what is new, wait; a queue of hints makes the wait shorter."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -36,6 +37,8 @@ def follow(
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
     rejudge: bool = False,
+    workers: int | None = None,
+    executor: Executor | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
 ) -> Iterator[Consumed]:
     """Judge what a feed holds, and then whatever comes; one item for each look.
@@ -53,6 +56,8 @@ def follow(
         name: what receipts call this consumer.
         contract: the contract to hold deliveries against from now on; None for the pinned one.
         rejudge: judge again, at the first look, all that was refused.
+        workers: how many judge on this machine at most; None for one per processor.
+        executor: judges telemetry in their place.
         on_judgement: called after each verdict is recorded.
 
     Raises:
@@ -74,6 +79,8 @@ def follow(
                 rejudge=first and rejudge,
                 stop=lambda: wait(0),
                 fetchers=FETCHERS,
+                workers=workers,
+                executor=executor,
                 on_judgement=on_judgement,
             )
             first, contract = False, None

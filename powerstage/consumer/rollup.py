@@ -64,27 +64,33 @@ class Rollups:
         places = self._places(
             digest for _, digests in self.ledger.exposed("telemetry") for digest in digests
         )
-        missing = [(digest, place) for digest, place in places.items() if not place.is_file()]
+        missing = [digest for digest, place in places.items() if not place.is_file()]
         for first in range(0, len(missing), _AT_ONCE):
-            self._write(checker, dict(missing[first : first + _AT_ONCE]))
+            batch = missing[first : first + _AT_ONCE]
+            self.write(checker, {digest: self._data(digest) for digest in batch})
+
+    def write(self, checker: Checker, files: Mapping[str, Path]) -> None:
+        """Write those of some data files, by digest. Safe between threads.
+
+        Raises:
+            WorkerError: one could not be written.
+        """
+        places = self._places(files)
+        folder = next(iter(places.values())).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another process may be about the same.
+        with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=folder) as drafts:
+            _forget_old(folder, Path(drafts))
+            queries = {Path(drafts, digest): self._query(file) for digest, file in files.items()}
+            checker.write_parquet(queries, list(files.values()))
+            for draft in queries:
+                draft.replace(places[draft.name])
 
     def _places(self, digests: Iterable[str]) -> dict[str, Path]:
         """Where the roll-ups of data files stand: what they say depends on the query, too."""
         query = sha256(self._query(Path("data.parquet")).encode()).hexdigest()
         folder = self.folder / "rollups" / query[:12]
         return {digest: folder / f"{digest}.parquet" for digest in digests}
-
-    def _write(self, checker: Checker, places: Mapping[str, Path]) -> None:
-        folder = next(iter(places.values())).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        # Another process may be about the same.
-        with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=folder) as drafts:
-            _forget_old(folder, Path(drafts))
-            files = {digest: self._data(digest) for digest in places}
-            queries = {Path(drafts, digest): self._query(file) for digest, file in files.items()}
-            checker.write_parquet(queries, list(files.values()))
-            for draft in queries:
-                draft.replace(places[draft.name])
 
     def inventories(self) -> list[Slot]:
         """The inventories that were accepted, in the order of their slots."""

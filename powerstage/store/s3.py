@@ -95,6 +95,12 @@ class S3Store:
         self._client, self._bucket = client, bucket
         self._prefix = f"{prefix}/" if prefix else ""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens the URL by its own settings: no credentials travel."""
+        from powerstage.store.open import reopened  # noqa: PLC0415 - it opens us
+
+        return reopened, (self.url,)
+
     @property
     def url(self) -> str:
         """``s3://bucket/prefix``."""

@@ -36,12 +36,12 @@ OPTIONS = {
     "contract import": "--contract README",
     "contract export": "FILE",
     "kit": "--devices --start --days --seed --contract --json DIR",
-    "synth": "--devices --start --days --seed --faults --export --contract --yes-write-to --json"
-    " FEED",
+    "synth": "--devices --start --days --seed --faults --export --workers --scheduler --contract"
+    " --yes-write-to --json FEED",
     "publish": "--revise --contract --yes-write-to --json FOLDER FEED",
     "retract": "--contract --yes-write-to --json FEED PERIOD",
-    "consume": "--into --follow --every --queue --rejudge --as --contract --yes-write-to --json"
-    " FEED",
+    "consume": "--into --follow --every --queue --rejudge --as --workers --scheduler --contract"
+    " --yes-write-to --json FEED",
     "report": "--out --serve --port --json LAKE",
     "gc": "--dry-run --grace --expired --contract --yes-write-to --json FEED",
     "validate": "--inventory --contract --since --check --fail-on --failing-rows --junit --json"
@@ -199,7 +199,12 @@ def test_a_wrong_command_line_is_usage(
         (2, "synth {tmp}/new --start 9999-12-31", "--start is from 1970"),
         (2, "synth {tmp}/new --start 0001-01-01", "--start is from 1970"),
         (2, "synth {tmp}/new --contract {tmp}/none.yaml", "No such file"),
-        (2, "synth {tmp}/new --export csv --faults nan_value", "publish faults into a feed"),
+        (2, "synth {tmp}/new --export csv --faults nan_value", "publish into a feed"),
+        (2, "synth {tmp}/new --export csv --workers 2", "publish into a feed"),
+        (2, "synth {tmp}/new --faults nan_value --workers 2", "leave one of them out"),
+        (2, "synth {tmp}/new --workers 2 --scheduler tcp://h:1", "leave one of them out"),
+        (2, "consume {feed} --into {tmp}/l --workers 2 --scheduler tcp://h:1", "leave one of"),
+        (2, "synth {tmp}/new --scheduler nowhere", "tcp://host:8786"),
         (2, "contract import {tmp}/none.md", "No such file"),
         (2, "synth gs://bucket/feed", "s3://bucket/prefix or a folder"),
         (2, "publish {feed} {tmp}/new", "powerstage validate"),

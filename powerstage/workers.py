@@ -1,0 +1,233 @@
+"""Processes that do parts of the work: on this machine, or on a Dask cluster of the user's.
+
+Both are ``concurrent.futures`` executors behind the same front. A task is a function of ours with
+its arguments; no credentials travel: each process finds its own, as boto3 does.
+"""
+
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import re
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+import powerstage
+from powerstage.errors import EnvironmentFailedError, PowerstageError, UsageError, WorkerError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_SECONDS_MAX: Final = 10
+# So long a cluster may be without a worker: one that died is often started anew.
+LONELY_SECONDS_MAX: Final = 30
+_LOOK_EVERY_SECONDS: Final = 1
+_ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:[0-9]+")
+_AGAIN: Final = "run it again: what was done stays, nothing else was committed"
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def versions() -> dict[str, str]:
+    """What must be alike where a part of the work is done, lest it be another work."""
+    return {"powerstage": powerstage.__version__, "DuckDB": version("duckdb")}
+
+
+class Workers(Executor):
+    """An executor whose tasks are done by others, and whose errors are ours.
+
+    What a task raises is raised here; what happened to whoever was at it is a ``WorkerError``.
+
+    Args:
+        executor: the one that does it.
+        count: how many tasks it does at once.
+    """
+
+    def __init__(self, executor: Executor, count: int) -> None:
+        self.count = count
+        self._executor = executor
+        self._waiting: set[Future[Any]] = set()
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have a function called; all must be such that can be pickled."""
+        task = pickle.dumps((call, args, kwargs))
+        done: Future[T] = Future()
+        done.set_running_or_notify_cancel()
+        try:
+            found = self._executor.submit(run, versions(), task)
+        except BrokenProcessPool as error:
+            raise _gone(str(error)) from error
+        self._waiting.add(done)
+        found.add_done_callback(partial(self._settle, done))
+        return done
+
+    def give_up(self, error: WorkerError) -> None:
+        """Let nobody wait any more."""
+        for done in list(self._waiting):
+            self._settle(done, _failed(error))
+
+    def _settle(self, done: Future[T], found: Future[T]) -> None:
+        if done not in self._waiting:
+            return
+        self._waiting.discard(done)
+        error = CancelledError("it was cancelled") if found.cancelled() else found.exception()
+        if error is None:
+            done.set_result(found.result())
+        else:
+            done.set_exception(error if isinstance(error, PowerstageError) else _translated(error))
+
+
+def _failed(error: WorkerError) -> Future[Any]:
+    failed: Future[Any] = Future()
+    failed.set_exception(error)
+    return failed
+
+
+def run(wanted: dict[str, str], task: bytes) -> Any:  # noqa: ANN401 - whatever the task returns
+    """Do a task; called where it is done.
+
+    Raises:
+        EnvironmentFailedError: versions differ.
+    """
+    here = f"{socket.gethostname()}, process {os.getpid()}"
+    if wanted != versions():
+        raise EnvironmentFailedError(
+            f"a worker runs {_listed(versions())}, this is {_listed(wanted)}",
+            cause=f"on {here}",
+            fix="install the same versions there",
+        )
+    call, args, kwargs = pickle.loads(task)  # noqa: S301 - it comes from whoever started us
+    try:
+        return call(*args, **kwargs)
+    except PowerstageError as error:
+        error.cause = "; ".join(filter(None, [error.cause, f"on {here}"]))
+        raise
+
+
+@contextmanager
+def local_processes(count: int) -> Iterator[Workers]:
+    """Processes of this machine, until the block is left."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_parent)
+    try:
+        yield Workers(pool, count)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Workers]:
+    """The workers of a Dask cluster, until the block is left; it stays as it is.
+
+    Args:
+        address: of its scheduler: ``tcp://host:8786``.
+
+    Raises:
+        EnvironmentFailedError: there is none, or it has no workers; or Dask is not installed.
+    """
+    client = _connected(address)
+    ended = threading.Event()
+    try:
+        workers = Workers(client.get_executor(pure=False), sum(client.nthreads().values()))
+        watch = threading.Thread(target=_watch, args=(client, workers, ended, address))
+        watch.start()
+        try:
+            yield workers
+        finally:
+            ended.set()
+            watch.join()
+    finally:
+        client.close()
+
+
+def _connected(address: str) -> "Client":
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"{address!r} is no address of a scheduler",
+            fix="--scheduler reads like tcp://host:8786",
+        )
+    try:
+        # It takes a second to import, and few have it.
+        from distributed import Client  # noqa: PLC0415
+    except ImportError as error:
+        raise EnvironmentFailedError(
+            "--scheduler needs Dask, which is not installed",
+            fix="pip install 'powerstage[dask]'",
+        ) from error
+    # What it has to say of lost workers comes back as errors.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS_MAX, set_as_default=False)
+    except OSError as error:
+        raise EnvironmentFailedError(
+            f"no scheduler answers at {address}",
+            cause=str(error),
+            fix="start one (dask scheduler), or correct --scheduler",
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS_MAX)
+    except TimeoutError as error:
+        client.close()
+        raise EnvironmentFailedError(
+            f"the scheduler at {address} has no workers",
+            fix=f"start some: dask worker {address}",
+        ) from error
+    return client
+
+
+def _watch(client: "Client", workers: Workers, ended: threading.Event, address: str) -> None:
+    """A cluster without workers lets everybody wait for ever: nobody should."""
+    lonely_seconds = 0
+    while not ended.wait(_LOOK_EVERY_SECONDS):
+        alone = client.status != "running" or not client.scheduler_info()["workers"]
+        lonely_seconds = lonely_seconds + _LOOK_EVERY_SECONDS if alone else 0
+        if lonely_seconds >= LONELY_SECONDS_MAX:
+            workers.give_up(
+                WorkerError(
+                    f"no worker is left at {address}",
+                    cause=f"for {LONELY_SECONDS_MAX} s",
+                    fix=f"start some (dask worker {address}), then {_AGAIN}",
+                )
+            )
+
+
+def _follow_parent() -> None:
+    """End when whoever started us has ended; Ctrl-C is theirs to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def _gone(cause: str) -> WorkerError:
+    return WorkerError("a worker is gone", cause=cause, fix=_AGAIN)
+
+
+def _translated(error: BaseException) -> WorkerError:
+    if isinstance(error, BrokenProcessPool | CancelledError):
+        return _gone(str(error))
+    if type(error).__name__ == "KilledWorker":
+        return WorkerError("workers died of a part of the work", cause=str(error), fix=_AGAIN)
+    return WorkerError(
+        "a worker failed",
+        cause=f"{type(error).__name__}: {error}",
+        fix=f"there must be {_listed(versions())}, as here; then {_AGAIN}",
+    )
+
+
+def _listed(found: dict[str, str]) -> str:
+    return " and ".join(f"{name} {number}" for name, number in found.items())
