@@ -16,7 +16,7 @@ from powerstage.checks.plan import Plan
 from powerstage.checks.result import Report
 from powerstage.checks.rules import FILE, RAW_PREFIX, ROW
 from powerstage.checks.script import query_of
-from powerstage.checks.views import Job, setup
+from powerstage.checks.views import Job, copy, setup
 from powerstage.engine import sql_name, sql_text
 
 _OURS: Final = {
@@ -116,12 +116,6 @@ class FailingRows:
             for check in plan.scan_checks
             if check.check.id in found and (not self._checks or check.check.id in self._checks)
         }
-
-
-def copy(query: str, path: Path) -> str:
-    """A statement that writes a query's rows as Parquet."""
-    # The worker may write to this path and to no other.
-    return f"COPY ({query}) TO {sql_text(str(path))} (FORMAT parquet, USE_TMP_FILE false)"
 
 
 def _rows(plan: Plan, failing: Mapping[str, ScanCheck]) -> str:

@@ -10,11 +10,12 @@ from typing import Any, Final, Self
 
 from powerstage.checks.answer import IS_RECORDED, report_of, shown_detail
 from powerstage.checks.counts import ScanCheck
-from powerstage.checks.failing_rows import FailingRows, copy
+from powerstage.checks.failing_rows import FailingRows
 from powerstage.checks.files import FileFormat
 from powerstage.checks.plan import DEVICES_MAX, POSITIONS_MAX, Plan, Window, compile_plan
 from powerstage.checks.result import Check, Report, fails, merge
 from powerstage.checks.script import explained
+from powerstage.checks.views import copy
 from powerstage.contract.model import Contract, DatasetName
 from powerstage.errors import WorkerError
 from powerstage.process import BREAKS_READER, Worker, started_worker
@@ -189,9 +190,12 @@ class Checker:
         Raises:
             WorkerError: one could not be written.
         """
-        statements = [copy(query, path) for path, query in queries.items()]
-        first = next(iter(queries))
-        self._write(first, statements, [*map(str, files), *map(str, queries)])
+        job = {
+            "copies": [[query, str(path)] for path, query in queries.items()],
+            "paths": [str(path) for path in files],
+            **_limits(len(files)),
+        }
+        self._done(job, f"cannot write {next(iter(queries))}")
 
     def write_failing_rows(self, failing_rows: FailingRows) -> None:
         """Gather what was kept of the rows that fail, and put it in its place.

@@ -1,5 +1,6 @@
 """The files of a job as SQL: the views that a plan runs over. Text alone, without an engine."""
 
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from powerstage.checks import files
@@ -25,6 +26,12 @@ def setup(job: Job) -> list[str]:
 def paths(job: Job) -> list[str]:
     """Every file that the job may open."""
     return [file["path"] for file in (*job["files"], *job["inventory"])]
+
+
+def copy(query: str, path: Path | str) -> str:
+    """A statement that writes a query's rows as Parquet."""
+    # The worker may write to this path and to no other.
+    return f"COPY ({query}) TO {sql_text(str(path))} (FORMAT parquet, USE_TMP_FILE false)"
 
 
 def delivered(job: Job) -> str:

@@ -7,8 +7,10 @@ files of the job and nothing else. Whatever a file does to it, the parent lives.
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -48,7 +50,7 @@ def main() -> None:
 
 
 class _Engine:
-    """A DuckDB for many scans: to open one takes as long as to scan a small file.
+    """A DuckDB for many jobs: to open one takes as long as to scan a small file.
 
     It can open a few names and nothing else; for each job they become links to its files. Each job
     has a connection of its own, and with it all that it makes: views, tables and variables.
@@ -71,22 +73,33 @@ class _Engine:
             _lock(self._connection, [str(link) for link in self._links], "UTC")
         return self._connection.cursor()
 
+    def links(self, paths: Iterable[str]) -> dict[str, str] | None:
+        """Links to files, by their paths; None where that cannot be, as on another disk."""
+        links = dict(zip(dict.fromkeys(paths), map(str, self._links[1:]), strict=False))
+        if not links.keys() >= set(paths):
+            return None
+        try:
+            for path, link in links.items():
+                Path(link).hardlink_to(Path(path).resolve())
+        except OSError:
+            return None
+        return links
+
+    @property
+    def draft(self) -> str:
+        """Where it can write: a name that is no link."""
+        return str(self._links[0])
+
     def link(self, job: views.Job) -> views.Job | None:
         """The job by the names of links; None where that cannot be.
 
-        A file on another disk cannot be linked, and a zone of the job's own cannot be set.
+        A zone of the job's own cannot be set.
         """
-        paths = dict.fromkeys(views.paths(job))
-        if job["plan"]["timezone"] != "UTC" or len(paths) > LINKS_MAX:
-            return None
-        links = dict(zip(paths, self._links, strict=False))
-        try:
-            for path, link in links.items():
-                link.hardlink_to(Path(path).resolve())
-        except OSError:
+        links = self.links(views.paths(job)) if job["plan"]["timezone"] == "UTC" else None
+        if links is None:
             return None
         named = {
-            part: [file | {"path": str(links[file["path"]])} for file in job[part]]
+            part: [file | {"path": links[file["path"]]} for file in job[part]]
             for part in ("files", "inventory")
         }
         return job | named
@@ -98,8 +111,8 @@ class _Engine:
 
 
 def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
-    if "statements" in job:
-        return _write_database(job)
+    if job.keys() & {"statements", "copies"}:
+        return _write(job, engine)
     is_scan = not job.keys() & {"query", "rows_of"}
     linked = engine.link(job) if is_scan else None
     try:
@@ -140,20 +153,49 @@ def _read_rows(connection: Connection, job: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def _write_database(job: dict[str, Any]) -> dict[str, Any]:
+def _write(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
     try:
-        with connect_without_macros(
-            threads=2, memory_limit=ENGINE_MEMORY, database=job["database"]
-        ) as connection:
-            _lock(connection, job["paths"], job["timezone"])
-            for statement in job["statements"]:
-                connection.execute(statement)
-    except duckdb.Error as error:
+        if "copies" in job:
+            _write_parquet(job, engine)
+        else:
+            _write_database(job["database"], job["statements"], job["paths"], job["timezone"])
+    except (duckdb.Error, OSError) as error:
         return {"error": str(error)}
     return {}
 
 
-def _lock(connection: Connection, paths: list[str], timezone: str) -> None:
+def _write_database(
+    database: str, statements: Iterable[str], paths: Iterable[str], timezone: str
+) -> None:
+    with connect_without_macros(
+        threads=2, memory_limit=ENGINE_MEMORY, database=database
+    ) as connection:
+        _lock(connection, paths, timezone)
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _write_parquet(job: dict[str, Any], engine: _Engine) -> None:
+    """Write where the engine may, then move it to its place."""
+    links = engine.links(job["paths"])
+    try:
+        if links is None:
+            statements = [views.copy(query, place) for query, place in job["copies"]]
+            places = [place for _, place in job["copies"]]
+            _write_database(":memory:", statements, [*job["paths"], *places], "UTC")
+            return
+        with engine.connect() as connection:
+            for query, place in job["copies"]:
+                named = query
+                for path, link in links.items():
+                    named = named.replace(sql_text(path), sql_text(link))
+                connection.execute(views.copy(named, engine.draft))
+                shutil.move(engine.draft, place)
+    finally:
+        engine.unlink()
+
+
+def _lock(connection: Connection, paths: Iterable[str], timezone: str) -> None:
     allowed = ", ".join(sql_text(path) for path in paths)
     connection.execute(f"SET max_temp_directory_size = {sql_text(ENGINE_DISK)}")
     connection.execute(f"SET TimeZone = {sql_text(timezone)}")
