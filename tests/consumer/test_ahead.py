@@ -1,12 +1,15 @@
 """Deliveries judged side by side are recorded as if they had been judged one after another."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 import powerstage.consumer.ahead as module
+from powerstage.checks import Checker
 from powerstage.consumer import Judgement, Lake, consume
+from powerstage.consumer.rollup import Rollups
 from powerstage.contract import CommitKey
 from powerstage.store import MemoryStore, Store
 from tests.conftest import clock
@@ -68,3 +71,37 @@ def test_an_interrupt_leaves_what_was_recorded_and_the_next_run_goes_on(hourly_f
     consumed = hourly_feed.consume()
     assert (consumed.known, len(consumed.judgements)) == (recorded, 25 - recorded)
     assert {judgement.verdict for judgement in consumed.judgements} == {"accepted"}
+
+
+def test_what_is_large_is_rolled_up_by_itself(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As soon as it is accepted; the roll-ups are the same as those of many written at once."""
+    feed.consume("later")
+    monkeypatch.setattr(module, "_ROLLED_UP_ROWS_MIN", 1)
+    counts: list[int] = []
+
+    write_rollups = Rollups.write
+
+    def write(self: Rollups, checker: Checker, files: Mapping[str, Path]) -> None:
+        counts.append(len(files))
+        write_rollups(self, checker, files)
+
+    monkeypatch.setattr(Rollups, "write", write)
+    feed.consume("sooner")
+    assert counts == [1] * 8
+    assert rolled_up(feed.folder / "sooner") == rolled_up(feed.folder / "later")
+
+
+def rolled_up(lake: Path) -> dict[str, bytes]:
+    """The roll-ups of a lake."""
+    found = {path.name: path.read_bytes() for path in (lake / "rollups").rglob("*.parquet")}
+    assert len(found) == 8
+    return found
+
+
+def test_what_is_refused_leaves_no_roll_up(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large it is."""
+    monkeypatch.setattr(module, "_ROLLED_UP_ROWS_MIN", 1)
+    feed.recommit_bytes(feed.read(feed.commit().files[0].key), rows=1)
+    verdicts = [judgement.verdict for judgement in feed.consume().judgements]
+    assert verdicts.count("accepted") == 8
+    assert len(list((feed.folder / "lake" / "rollups").rglob("*.parquet"))) == 7
