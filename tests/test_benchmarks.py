@@ -68,6 +68,23 @@ def test_transfer_is_measured_both_ways_beside_others(tmp_path: Path) -> None:
     assert found == [*tools, *tools]
 
 
+def test_the_whole_way_is_measured_by_step_by_length_and_by_amount(tmp_path: Path) -> None:
+    """A quick run has a row for each command, for all of them, and for its stages alone."""
+    found = _rows("whole", tmp_path)
+    assert [row["step"] for row in found if "step" in row] == [
+        "synth",
+        "consume",
+        "report",
+        "the whole way",
+        "make readings alone",
+        "publish files alone",
+        "all stages alone, sum",
+        "the longest of them",
+    ]
+    assert [row["command"] for row in found if "command" in row] == ["synth", "consume"]
+    assert [row["readings"] for row in found if "readings" in row] == ["100,224"]
+
+
 def test_boto3_alone_moves_as_many_at_once_as_ours() -> None:
     """Else the two would not be beside each other."""
     assert moving_boto3.THREADS == SENDERS == FETCHERS

@@ -21,6 +21,7 @@ from tests.benchmarks import (
     synthesis,
     transfer,
     validation,
+    whole,
 )
 from tests.benchmarks.report import Table
 from tests.conftest import ROOT
@@ -31,6 +32,7 @@ PARTS: Final[Mapping[str, Callable[[bool], Iterator[Table]]]] = {
     "findings": findings.tables,
     "validation": validation.tables,
     "transfer": transfer.tables,
+    "whole": whole.tables,
     "page": page.tables,
     "faults": peer_faults.tables,
 }

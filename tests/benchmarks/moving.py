@@ -29,6 +29,14 @@ def store_of(prefix: str) -> S3Store:
     return store
 
 
+def empty(store: S3Store, prefix: str) -> None:
+    """Delete all objects of the bucket's store that stand under a prefix."""
+    while page := store.page(prefix, ""):
+        store.client.delete_objects(
+            Bucket=BUCKET, Delete={"Objects": [{"Key": info.key} for info in page]}
+        )
+
+
 def each(move: Callable[[T], None], things: Sequence[T], threads: int) -> None:
     """Move all things, some at once."""
     with ThreadPoolExecutor(threads) as pool:

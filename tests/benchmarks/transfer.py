@@ -27,7 +27,7 @@ from powerstage.contract import period_text
 from powerstage.store.s3 import S3Store
 from tests.benchmarks import moving_boto3, moving_ours
 from tests.benchmarks.measure import TAKEN, Measured, passing, taken
-from tests.benchmarks.moving import BARE, BUCKET, START, store_of
+from tests.benchmarks.moving import BARE, START, empty, store_of
 from tests.benchmarks.moving_peers import PEERS, Peer
 from tests.benchmarks.report import Cell, Judged, Spread, Table
 from tests.benchmarks.s3_server import s3_server
@@ -156,13 +156,13 @@ def _runs(server: str, load: Load, rounds: int, peers: Peers) -> Runs:
             for way in WAYS:
                 for name in (way.bytes_alone, way.same_requests):
                     runs.setdefault(name, []).append(_moved(moving_boto3.__name__, name, files))
-                    _empty(store, f"{BARE}/")
+                    empty(store, f"{BARE}/")
                 runs.setdefault(way.ours, []).append(_moved(moving_ours.__name__, way.ours, files))
                 for name, (python, peer) in peers.items():
                     move = _upload if way.peers == "upload" else _download
                     measured = move(peer, python, files, store)
                     runs.setdefault(f"{name} {way.peers}", []).append(measured)
-            _empty(store, "")
+            empty(store, "")
     return runs
 
 
@@ -174,7 +174,7 @@ def _upload(peer: Peer, python: Path, files: Path, store: S3Store) -> Measured:
     measured = passing(peer.upload(python, files))
     sent = [info.size_bytes for info in store.list(f"{BARE}/")]
     assert sum(sent) == sum(path.stat().st_size for path in files.iterdir()), peer.package
-    _empty(store, f"{BARE}/")
+    empty(store, f"{BARE}/")
     return measured
 
 
@@ -184,10 +184,3 @@ def _download(peer: Peer, python: Path, files: Path, _: S3Store) -> Measured:
         got = [path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()]
     assert sum(got) == sum(path.stat().st_size for path in files.iterdir()), peer.package
     return measured
-
-
-def _empty(store: S3Store, prefix: str) -> None:
-    while page := store.page(prefix, ""):
-        store.client.delete_objects(
-            Bucket=BUCKET, Delete={"Objects": [{"Key": info.key} for info in page]}
-        )
