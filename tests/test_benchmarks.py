@@ -68,7 +68,7 @@ def test_transfer_is_measured_both_ways_beside_others(tmp_path: Path) -> None:
     assert found == [*tools, *tools]
 
 
-def test_the_whole_way_is_measured_by_step_by_length_and_by_amount(tmp_path: Path) -> None:
+def test_the_whole_way_is_measured_by_step_and_by_size(tmp_path: Path) -> None:
     """A quick run has a row for each command, for all of them, and for its stages alone."""
     found = _rows("whole", tmp_path)
     assert [row["step"] for row in found if "step" in row] == [
@@ -81,8 +81,7 @@ def test_the_whole_way_is_measured_by_step_by_length_and_by_amount(tmp_path: Pat
         "all stages alone, sum",
         "the longest of them",
     ]
-    assert [row["command"] for row in found if "command" in row] == ["synth", "consume"]
-    assert [row["readings"] for row in found if "readings" in row] == ["100,224"]
+    assert [row["feed"] for row in found if "feed" in row] == ["20 devices, 1 d"]
 
 
 def test_boto3_alone_moves_as_many_at_once_as_ours() -> None:
@@ -105,6 +104,14 @@ def test_programs_read_what_people_do() -> None:
     (slow, fast, _) = TABLE.document()["rows"]
     assert slow["wall s"] == {"median": 3.0, "least": 2.0, "most": 4.0}
     assert (slow["ours beside it"]["is_met"], fast["ours beside it"]["is_met"]) == (True, False)
+
+
+def test_a_document_is_renewed_between_its_marks_alone() -> None:
+    """What it quotes of other parts stays, too."""
+    begin, other, end = bench.begin("one"), bench.begin("two"), bench.END
+    text = f"Words\n{begin}\nold\n\n{end}{other}\nold\n\n{end}"
+    assert bench.renewed(text, "one", ["new"]) == text.replace("old", "new", 1)
+    assert bench.renewed(text, "three", ["new"]) == text
 
 
 def test_all_parts_run_before_what_was_missed_ends_it(

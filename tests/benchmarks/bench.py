@@ -7,7 +7,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,13 @@ def begin(name: str) -> str:
     return f"<!-- what scripts/bench {name} prints -->\n"
 
 
+def renewed(text: str, name: str, lines: Sequence[str]) -> str:
+    """A document with new lines where it quotes a part, if it does."""
+    head, mark, rest = text.partition(begin(name))
+    tail = rest.partition(END)[2]
+    return "\n".join([head + mark, *lines, "", END + tail]) if mark else text
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
@@ -89,12 +96,10 @@ def _where(measured: Mapping[str, Any]) -> str:
     return f"On {measured['date']}, {measured['machine']}:"
 
 
-def _renew(name: str, lines: list[str]) -> None:
+def _renew(name: str, lines: Sequence[str]) -> None:
     for document in sorted((ROOT / "docs").glob("*.md")):
-        head, mark, rest = document.read_text("utf-8").partition(begin(name))
-        if mark:
-            tail = rest.partition(END)[2]
-            document.write_text("\n".join([head + mark, *lines, "", END + tail]), "utf-8")
+        text = document.read_text("utf-8")
+        document.write_text(renewed(text, name, lines), "utf-8")
 
 
 if __name__ == "__main__":

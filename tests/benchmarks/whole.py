@@ -6,7 +6,7 @@ ever waited, all commands together would take their CPU divided by the cores.
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,25 +14,18 @@ from typing import Final
 
 from powerstage.engine import processors
 from powerstage.producer.ahead import write_ahead
-from tests.benchmarks import moving_ours
-from tests.benchmarks import synthesis as synthesising
+from tests.benchmarks import moving_ours, synthesis
 from tests.benchmarks.measure import TAKEN, Measured, cpu_seconds_below, passing, taken
 from tests.benchmarks.moving import BUCKET, empty, store_of
 from tests.benchmarks.report import Cell, Judged, Spread, Table
 from tests.benchmarks.s3_server import s3_server
+from tests.benchmarks.synthesis import INTERVAL_SECONDS, contract_text, source
 from tests.environments import UnreachableError
 
-DEVICES: Final = 20_000
 ROUNDS: Final = 3
-SERVERS: Final = ("moto", "LocalStack")
 RATIO_GOAL: Final = 1.15
 PEAK_GOAL_MB: Final = 1024**3 / 1e6
-# Of how many days a feed is, and how many devices it has then.
-LENGTHS: Final = (1, 7, 28)
-LENGTHS_DEVICES: Final = 2_000
 GROWTH_GOAL: Final = 1.2
-# Devices and days: from a hundred thousand readings to a hundred million.
-AMOUNTS: Final = ((174, 1), (1_736, 1), (17_361, 1), (17_361, 10))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +41,53 @@ class Step:
         return (self.client.cpu_seconds + self.server_cpu_seconds) / processors()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Of how many devices, over how many days, a feed is."""
+
+    devices: int
+    days: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.devices:,} devices, {self.days} d"
+
+    @property
+    def readings(self) -> int:
+        """Two measures, each interval."""
+        return self.devices * self.days * 2 * 86_400 // INTERVAL_SECONDS
+
+
+FLEET: Final = Fleet(devices=20_000)
+# The same fleet, longer and longer.
+LENGTHS: Final = tuple(Fleet(devices=2_000, days=days) for days in (1, 7, 28))
+# From a hundred thousand readings to a hundred million.
+AMOUNTS: Final = (
+    Fleet(devices=174),
+    Fleet(devices=1_736),
+    Fleet(devices=17_361),
+    Fleet(devices=17_361, days=10),
+)
+SMOKE: Final = Fleet(devices=20)
+
+
 def tables(smoke: bool) -> Iterator[Table]:
-    """The way on each server, memory beside the length of a feed, speed beside its size."""
+    """The way on each server; between them, feeds of other lengths and sizes."""
+    fleet, rounds = (SMOKE, 1) if smoke else (FLEET, ROUNDS)
     with tempfile.TemporaryDirectory(prefix="powerstage-whole-") as temporary:
         folder = Path(temporary)
         contract = folder / "contract.odcs.yaml"
-        contract.write_text(synthesising.contract_text(), "utf-8")
+        contract.write_text(contract_text(), "utf-8")
         commands = Commands(contract=contract, folder=folder)
-        for server in SERVERS[:1] if smoke else SERVERS:
-            try:
-                with s3_server(server):
-                    yield _whole_way(commands, server, smoke=smoke)
-            except UnreachableError as error:
-                print(f"left out: {server}: {error}", file=sys.stderr)
         with s3_server("moto"):
-            store_of("")
-            yield _memory(commands, smoke=smoke)
-            yield _speed(commands, smoke=smoke)
+            yield _whole_way(commands, "moto", fleet, rounds)
+            yield _sizes(commands, [SMOKE] if smoke else LENGTHS, [] if smoke else AMOUNTS)
+        if smoke:
+            return
+        try:
+            with s3_server("LocalStack"):
+                yield _whole_way(commands, "LocalStack", fleet, rounds)
+        except UnreachableError as error:
+            print(f"left out: LocalStack: {error}", file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +97,9 @@ class Commands:
     contract: Path
     folder: Path
 
-    def synth(self, feed: str, devices: int, days: int = 1) -> Step:
+    def synth(self, feed: str, fleet: Fleet) -> Step:
         """Make and publish mock data."""
-        amount = ["--devices", str(devices), "--days", str(days)]
+        amount = ["--devices", str(fleet.devices), "--days", str(fleet.days)]
         return _step("powerstage", "synth", _url(feed), "--contract", self.contract, *amount)
 
     def consume(self, feed: str) -> Step:
@@ -89,20 +112,12 @@ class Commands:
         return _step("powerstage", "report", self.folder / feed, "--out", page)
 
 
-def _whole_way(commands: Commands, server: str, *, smoke: bool) -> Table:
-    devices, rounds = (20, 1) if smoke else (DEVICES, ROUNDS)
+def _whole_way(commands: Commands, server: str, fleet: Fleet, rounds: int) -> Table:
     steps: dict[str, list[Step]] = {}
     bucket = store_of("")
-    files = _prepared(commands.folder / f"prepared-{server}", devices)
+    files = _prepared(commands.folder / f"prepared-{server}", fleet)
     for number in range(rounds):
-        feed = f"{server.lower()}-{number}"
-        for name, step in (
-            ("synth", commands.synth(feed, devices)),
-            ("consume", commands.consume(feed)),
-            ("report", commands.report(feed)),
-            ("make readings alone", _step(synthesising.__name__, "ours", str(devices), "1")),
-            ("publish files alone", _step(moving_ours.__name__, "publish", files)),
-        ):
+        for name, step in _round(commands, f"{server.lower()}-{number}", fleet, files).items():
             steps.setdefault(name, []).append(step)
         empty(bucket, "feed/")
     way = [steps[name] for name in ("synth", "consume", "report")]
@@ -110,8 +125,8 @@ def _whole_way(commands: Commands, server: str, *, smoke: bool) -> Table:
     walls = [_wall(found).median for found in alone]
     return Table(
         words=(
-            f"{server}: {devices:,} devices, readings of {synthesising.INTERVAL_SECONDS} s, one"
-            f" day: {devices * 576 / 1e6:.3g} million readings; medians of {rounds} rounds."
+            f"{server}: {fleet}, readings of {INTERVAL_SECONDS} s:"
+            f" {fleet.readings / 1e6:.3g} million; medians of {rounds} rounds."
         ),
         columns=("step", *TAKEN, "server CPU s", "wall beside all CPU / cores"),
         rows=(
@@ -122,6 +137,17 @@ def _whole_way(commands: Commands, server: str, *, smoke: bool) -> Table:
             ("the longest of them", max(walls), "", "", "", ""),
         ),
     )
+
+
+def _round(commands: Commands, feed: str, fleet: Fleet, files: Path) -> dict[str, Step]:
+    amount = (str(fleet.devices), str(fleet.days))
+    return {
+        "synth": commands.synth(feed, fleet),
+        "consume": commands.consume(feed),
+        "report": commands.report(feed),
+        "make readings alone": _step(synthesis.__name__, "ours", *amount),
+        "publish files alone": _step(moving_ours.__name__, "publish", files),
+    }
 
 
 def _row(name: str, steps: Sequence[Step]) -> tuple[Cell, ...]:
@@ -145,52 +171,51 @@ def _all_row(rounds: Sequence[Sequence[Step]]) -> tuple[Cell, ...]:
     )
 
 
-def _memory(commands: Commands, *, smoke: bool) -> Table:
-    devices, lengths = (20, LENGTHS[:1]) if smoke else (LENGTHS_DEVICES, LENGTHS)
-    peaks: Mapping[str, list[float]] = {"synth": [], "consume": []}
-    for days in lengths:
-        feed = f"days-{days}"
-        for name, step in (
-            ("synth", commands.synth(feed, devices, days)),
-            ("consume", commands.consume(feed)),
-        ):
-            peaks[name].append(step.client.sum_bytes / 1e6)
-    return Table(
-        words=f"Peak MB of all processes, feeds of {devices:,} devices and some days; one run.",
-        columns=("command", *(f"{days} d" for days in lengths), "most beside least"),
-        rows=tuple(
-            (name, *found, Judged(measured=max(found) / min(found), goal=GROWTH_GOAL))
-            for name, found in peaks.items()
-        ),
-    )
-
-
-def _speed(commands: Commands, *, smoke: bool) -> Table:
+def _sizes(commands: Commands, lengths: Sequence[Fleet], amounts: Sequence[Fleet]) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for devices, days in AMOUNTS[:1] if smoke else AMOUNTS:
-        feed, readings = f"devices-{devices}-{days}", devices * days * 576
-        synth, consume = commands.synth(feed, devices, days), commands.consume(feed)
-        rates = [readings / step.client.cpu_seconds / 1e6 for step in (synth, consume)]
-        walls = [step.client.wall_seconds for step in (synth, consume)]
-        peaks = [step.client.sum_bytes / 1e6 for step in (synth, consume)]
-        rows.append((f"{readings:,}", 24 * days, *rates, *walls, *peaks))
-    columns = ("million readings/CPU s", "wall s", "peak MB")
+    shortest: list[float] = []
+    for fleet in (*lengths, *amounts):
+        feed = f"devices-{fleet.devices}-{fleet.days}"
+        clients = [commands.synth(feed, fleet).client, commands.consume(feed).client]
+        peaks = [client.sum_bytes / 1e6 for client in clients]
+        shortest = shortest or peaks
+        judged = (
+            Judged(measured=peak, goal=GROWTH_GOAL * least)
+            for peak, least in zip(peaks, shortest, strict=True)
+        )
+        rows.append(
+            (
+                str(fleet),
+                fleet.readings / 1e6,
+                *(fleet.readings / client.cpu_seconds / 1e6 for client in clients),
+                *(client.wall_seconds for client in clients),
+                *(judged if fleet in lengths else peaks),
+            )
+        )
     return Table(
-        words="Speed beside the number of readings; one run, the commands' own CPU.",
+        words=(
+            "moto: feeds of other lengths and sizes; one run, the commands' own CPU. The memory of"
+            f" a longer feed is at most {GROWTH_GOAL} times that of a short one."
+        ),
         columns=(
-            "readings",
-            "deliveries",
-            *(f"{name}: {column}" for column in columns for name in ("synth", "consume")),
+            "feed",
+            "million readings",
+            "synth: million readings/CPU s",
+            "consume: million readings/CPU s",
+            "synth: wall s",
+            "consume: wall s",
+            "synth: peak MB",
+            "consume: peak MB",
         ),
         rows=tuple(rows),
     )
 
 
-def _prepared(folder: Path, devices: int) -> Path:
-    """A day of readings as files, each named by its period."""
+def _prepared(folder: Path, fleet: Fleet) -> Path:
+    """Readings as files, each named by its period."""
     folder.mkdir()
-    source = synthesising.source(devices, 1)
-    with closing(write_ahead(source, source.periods(), folder)) as written:
+    made = source(fleet.devices, fleet.days)
+    with closing(write_ahead(made, made.periods(), folder)) as written:
         for _, path, _ in written:
             path.rename(path.with_suffix(""))
     return folder
