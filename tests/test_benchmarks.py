@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 from tests.environments import CACHE, UnreachableError, python_with
 
 TABLE = Table(
+    name="rounds",
     words="Two rounds.",
     columns=("contestant", "wall s", "ours beside it"),
     rows=(
@@ -91,7 +92,7 @@ def test_boto3_alone_moves_as_many_at_once_as_ours() -> None:
 
 def test_a_missed_goal_is_told_by_row_and_column() -> None:
     """Goals that were met are not."""
-    assert list(TABLE.missed()) == ["fast: ours beside it: 3, goal: at most 1.15: missed"]
+    assert list(TABLE.missed()) == ["rounds: fast: ours beside it: 3, goal: at most 1.15"]
 
 
 def test_a_spread_says_its_median_and_its_ends() -> None:

@@ -30,6 +30,7 @@ def tables(smoke: bool) -> Iterator[Table]:
     shares = {seconds: _shares(seconds) for seconds in clean}
     faults = [fault_of(default(), kind) for kind in KINDS]
     yield Table(
+        name="recall",
         words=(
             f"A fault in each of {SPOILT} devices over {DAYS} days, at the magnitude of the"
             " catalogue, an hour delivered at a time: the share that is found."
@@ -46,6 +47,7 @@ def tables(smoke: bool) -> Iterator[Table]:
         ),
     )
     yield Table(
+        name="false alarms",
         words=f"Findings on clean devices over {DAYS} days; a feed has {FEED}.",
         columns=("readings", "devices", "feeds", "findings"),
         rows=tuple(

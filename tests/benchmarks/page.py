@@ -42,6 +42,7 @@ def tables(smoke: bool) -> Iterator[Table]:
         size_mb = page.stat().st_size / 1e6
     wall, cpu, peak = taken(made)
     yield Table(
+        name="page",
         words=(
             f"{devices:,} devices, {days} days at one hour: {readings:,} readings in"
             f" {24 * days} deliveries; medians of {rounds} rounds."

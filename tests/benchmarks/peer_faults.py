@@ -59,6 +59,7 @@ def tables(smoke: bool) -> Iterator[Table]:
     said = {name: _judged(kinds[name], pythons) for name in names}
     passed = {tool: sum(words[tool] == "**passes**" for words in said.values()) for tool in clean}
     yield Table(
+        name="faults",
         words="Each fault alone in a day of 24 hourly files.",
         columns=("fault", "what it does", *clean),
         rows=(

@@ -40,10 +40,16 @@ class Judged:
         reached = self.measured.median if isinstance(self.measured, Spread) else self.measured
         return reached >= self.goal if self.is_floor else reached <= self.goal
 
+    @property
+    def limit(self) -> str:
+        """The goal in words."""
+        return f"goal: at {'least' if self.is_floor else 'most'} {figure(self.goal)}"
+
     def __str__(self) -> str:
-        limit = f"goal: at {'least' if self.is_floor else 'most'} {figure(self.goal)}"
         measured = text(self.measured)
-        return f"{measured}, {limit}" if self.is_met else f"**{measured}**, {limit}: missed"
+        return (
+            f"{measured}, {self.limit}" if self.is_met else f"**{measured}**, {self.limit}: missed"
+        )
 
 
 Cell: TypeAlias = str | float | Spread | Judged
@@ -51,15 +57,16 @@ Cell: TypeAlias = str | float | Spread | Judged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table of one part, and the words above it. Units stand last in the names of columns."""
+    """A table of one part: its name, and the words above it. Columns have their units last."""
 
+    name: str
     words: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
     def markdown(self) -> Iterator[str]:
         """Its lines."""
-        yield from (self.words, "")
+        yield from (f"**{self.name}**: {self.words}", "")
         yield _line(self.columns)
         yield _line(["---"] * len(self.columns))
         for row in self.rows:
@@ -68,7 +75,7 @@ class Table:
     def document(self) -> dict[str, Any]:
         """The same for programs: a row is an object, with the columns as its keys."""
         rows = [dict(zip(self.columns, map(_value, row), strict=True)) for row in self.rows]
-        return {"words": self.words, "rows": rows}
+        return {"name": self.name, "words": self.words, "rows": rows}
 
     def missed(self) -> Iterator[str]:
         """A line for each goal that was missed: in which row, in which column."""
@@ -76,7 +83,7 @@ class Table:
             which = ", ".join(cell for cell in row if isinstance(cell, str))
             for column, cell in zip(self.columns, row, strict=True):
                 if isinstance(cell, Judged) and not cell.is_met:
-                    yield f"{which}: {column}: {str(cell).replace('*', '')}"
+                    yield f"{self.name}: {which}: {column}: {text(cell.measured)}, {cell.limit}"
 
 
 def figure(number: float) -> str:

@@ -21,6 +21,7 @@ def tables(smoke: bool) -> Iterator[Table]:
         for command in (_HELP, _BARE)
     )
     yield Table(
+        name="start",
         words=f"CPU time of the process, user and system; medians of {rounds} rounds.",
         columns=("command", "CPU ms"),
         rows=(

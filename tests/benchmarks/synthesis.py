@@ -49,6 +49,7 @@ def tables(smoke: bool) -> Iterator[Table]:
             runs[name].append(_run(name, devices, days))
     mine = _spread(runs["ours"], "millions_per_second").median
     yield Table(
+        name="speed",
         words=(
             f"{devices:,} devices, readings of {INTERVAL_SECONDS} s, {days} days;"
             f" medians of {rounds} rounds, each run a process."
@@ -74,6 +75,7 @@ def tables(smoke: bool) -> Iterator[Table]:
     )
     many = _run("ours", devices, 2 if smoke else MANY_DAYS)
     yield Table(
+        name="memory",
         words="Memory of a process that makes many readings.",
         columns=("readings", "seconds", "peak MB"),
         rows=(

@@ -87,13 +87,15 @@ def tables(smoke: bool) -> Iterator[Table]:
     for server in servers:
         runs = {load: _runs(server, load, rounds, peers) for load in loads}
         yield Table(
-            words=f"{server}: whole processes, medians of {rounds} rounds.",
+            name=server,
+            words=f"Whole processes, medians of {rounds} rounds.",
             columns=("moved", "by", *TAKEN, "our wall beside its"),
             rows=tuple(row for way in WAYS for load in loads for row in _rows(way, load, runs)),
         )
         found[server] = runs
     yield Table(
-        words="Moving alone, beside boto3 with as many threads, wall seconds.",
+        name="moving alone",
+        words="Beside boto3 with as many threads; wall seconds.",
         columns=(
             "moved",
             "ours s",

@@ -93,11 +93,13 @@ def tables(smoke: bool) -> Iterator[Table]:
             of_days.append(passing(ours(days)))
             of_hour.append(passing(ours(hour)))
     yield Table(
+        name="one day",
         words=f"{day.readings:,} readings in 24 files; medians of {rounds} rounds, each cold.",
         columns=("tool", *TAKEN, "our wall beside its", "our peak beside its"),
         rows=tuple(_row(name, runs) for name in runs),
     )
     yield Table(
+        name="tools",
         words="What the tools cannot say of the contract.",
         columns=("tool", "cannot say"),
         rows=tuple((name, peer.cannot) for name, peer in PEERS.items()),
@@ -169,6 +171,7 @@ def _more_and_less(
     growth = peak.median / taken(day)[2].median
     hour_wall, hour_cpu, hour_peak = taken(hour)
     return Table(
+        name="other amounts",
         words="Ours on other amounts, process start included.",
         columns=("files", *TAKEN, "memory beside one day"),
         rows=(

@@ -124,8 +124,9 @@ def _whole_way(commands: Commands, server: str, fleet: Fleet, rounds: int) -> Ta
     alone = [steps[name] for name in ("make readings alone", "publish files alone")] + way[1:]
     walls = [_wall(found).median for found in alone]
     return Table(
+        name=server,
         words=(
-            f"{server}: {fleet}, readings of {INTERVAL_SECONDS} s:"
+            f"{fleet}, readings of {INTERVAL_SECONDS} s:"
             f" {fleet.readings / 1e6:.3g} million; medians of {rounds} rounds."
         ),
         columns=("step", *TAKEN, "server CPU s", "wall beside all CPU / cores"),
@@ -193,9 +194,10 @@ def _sizes(commands: Commands, lengths: Sequence[Fleet], amounts: Sequence[Fleet
             )
         )
     return Table(
+        name="sizes",
         words=(
-            "moto: feeds of other lengths and sizes; one run, the commands' own CPU. The memory of"
-            f" a longer feed is at most {GROWTH_GOAL} times that of a short one."
+            "Feeds of other lengths and sizes, on moto; one run, the commands' own CPU. A longer"
+            f" feed may take {GROWTH_GOAL} times the memory of a short one."
         ),
         columns=(
             "feed",
