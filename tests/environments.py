@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import ROOT
 
 DATACONTRACT = "datacontract-cli[duckdb]==1.2.8"
+# Where the benchmarks keep theirs.
+CACHE = ROOT / ".cache" / "environments"
 
 
 class UnreachableError(Exception):

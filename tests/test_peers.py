@@ -2,12 +2,15 @@
 
 from powerstage.contract import default
 from powerstage.faults import catalogue
-from tests.benchmarks.peer_faults import BEGIN, END, FAULTS
+from tests.benchmarks.bench import END, begin
+from tests.benchmarks.peer_faults import FAULTS
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "peers.md").read_text("utf-8")
-ROWS = TEXT.split(BEGIN)[1].split(END)[0].strip().splitlines()
-CELLS = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in ROWS]
+LINES = TEXT.split(begin("faults"))[1].split(END)[0].splitlines()
+CELLS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")] for line in LINES if line[:1] == "|"
+]
 
 
 def test_the_table_has_every_fault_of_the_benchmark() -> None:

@@ -1,88 +1,105 @@
-"""Measure and print; each row is a ratio or a figure beside its goal."""
+"""Measure and print the parts that are named, or all, as Markdown; missed goals come last.
 
-import os
-import statistics
-import subprocess
+A full run of a part also renews the documents: what stands between its marks there.
+"""
+
+import argparse
+import json
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
-import duckdb
+from powerstage.cli.common import now
+from tests.benchmarks import (
+    findings,
+    machine,
+    page,
+    peer_faults,
+    start,
+    synthesis,
+    transfer,
+    validation,
+    whole,
+)
+from tests.benchmarks.report import Table
+from tests.conftest import ROOT
 
-from powerstage.engine import processors
-from tests.benchmarks import findings, page, peer_faults, synthesis, transfer, validation
-
-RUNS = 11
-HELP_GOAL_MS = 150
+PARTS: Final[Mapping[str, Callable[[bool], Iterator[Table]]]] = {
+    "start": start.tables,
+    "synthesis": synthesis.tables,
+    "findings": findings.tables,
+    "validation": validation.tables,
+    "transfer": transfer.tables,
+    "whole": whole.tables,
+    "page": page.tables,
+    "faults": peer_faults.tables,
+}
+END: Final = "<!-- the end of it -->\n"
 
 
 def main() -> None:
-    """Print the tables named as arguments, or all; ``--smoke`` for a quick run of them."""
-    smoke = "--smoke" in sys.argv
-    parts: dict[str, Callable[[], Iterator[str]]] = {
-        "start": start,
-        "synthesis": synthesis_part,
-        "findings": findings_part,
-        "validation": lambda: validation.table(smoke=smoke),
-        "transfer": lambda: transfer.table(smoke=smoke),
-        "page": lambda: page.table(smoke=smoke),
-        "faults": lambda: peer_faults.table(smoke=smoke),
+    """Run the parts; exit code 1 if a goal was missed, unless it was a quick run."""
+    options = _options()
+    measured: dict[str, Any] = {
+        "date": f"{now():%Y-%m-%d}",
+        "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
+        "machine": machine.machine(),
+        "versions": machine.versions(),
+        "parts": {},
     }
-    names = [name for name in sys.argv[1:] if name != "--smoke"] or list(parts)
-    if unknown := set(names) - set(parts):
-        sys.exit(f"no such part: {', '.join(unknown)}; choose from {', '.join(parts)}")
-    for name in names:
-        for line in parts[name]():
-            print(line, flush=True)
-        print()
+    print("\n".join(machine.header(measured)))
+    missed = []
+    for name in options.parts or PARTS:
+        print(f"\n## {name}", flush=True)
+        tables = []
+        for table in PARTS[name](options.smoke):
+            print("", *table.markdown(), sep="\n", flush=True)
+            tables.append(table)
+        missed += [f"{name}: {words}" for table in tables for words in table.missed()]
+        measured["parts"][name] = [table.document() for table in tables]
+        if not options.smoke:
+            _renew(
+                name, [_where(measured), *(line for t in tables for line in ("", *t.markdown()))]
+            )
+    if options.json:
+        options.json.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
+    if missed and not options.smoke:
+        sys.exit("\n".join(f"missed: {words}" for words in missed))
 
 
-def start() -> Iterator[str]:
-    """How long ``--help`` takes."""
-    bare = cpu_ms([sys.executable, "-c", "pass"])
-    help_ = cpu_ms([sys.executable, "-m", "powerstage", "--help"])
-    yield f"Medians of {RUNS} runs, CPU time of the process (user and system).\n"
-    yield "| what | measured | goal | beside it |"
-    yield "| --- | --- | --- | --- |"
-    yield (
-        f"| `powerstage --help` | {help_:.0f} ms | {HELP_GOAL_MS} ms"
-        f" | `python -c pass`: {bare:.0f} ms |"
-    )
+def begin(name: str) -> str:
+    """The mark after which a document quotes a part, as far as ``END``."""
+    return f"<!-- what scripts/bench {name} prints -->\n"
 
 
-def synthesis_part() -> Iterator[str]:
-    """How fast mock data are made."""
-    yield (
-        f"{synthesis.DEVICES:,} devices, readings of {synthesis.INTERVAL_SECONDS} s,"
-        f" {synthesis.DAYS} days; medians of {synthesis.ROUNDS} rounds;"
-        f" DuckDB {duckdb.__version__}, {processors()} processors.\n"
-    )
-    yield from synthesis.table()
-    yield f"\n{synthesis.memory()}"
+def renewed(text: str, name: str, lines: Sequence[str]) -> str:
+    """A document with new lines where it quotes a part, if it does."""
+    head, mark, rest = text.partition(begin(name))
+    tail = rest.partition(END)[2]
+    return "\n".join([head + mark, *lines, "", END + tail]) if mark else text
 
 
-def findings_part() -> Iterator[str]:
-    """Which share of faults findings about the feed show, and how many are false."""
-    yield (
-        f"A fault in each of {findings.SPOILT} devices over {findings.DAYS} days, at the magnitude"
-        " of the catalogue; an hour is delivered at a time.\n"
-    )
-    yield from findings.recall()
-    yield ""
-    yield from findings.false_alarms()
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--smoke", action="store_true", help="a quick run, which judges nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(unknown)}; choose from {', '.join(PARTS)}")
+    return options
 
 
-def cpu_ms(command: Sequence[str]) -> float:
-    """The median CPU time of a command, in milliseconds."""
-    return statistics.median(_cpu_ms(command) for _ in range(RUNS))
+def _where(measured: Mapping[str, Any]) -> str:
+    return f"On {measured['date']}, {measured['machine']}:"
 
 
-def _cpu_ms(command: Sequence[str]) -> float:
-    before = os.times()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = os.times()
-    user = after.children_user - before.children_user
-    system = after.children_system - before.children_system
-    return (user + system) * 1000
+def _renew(name: str, lines: Sequence[str]) -> None:
+    for document in sorted((ROOT / "docs").glob("*.md")):
+        text = document.read_text("utf-8")
+        document.write_text(renewed(text, name, lines), "utf-8")
 
 
 if __name__ == "__main__":

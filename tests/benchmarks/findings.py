@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from powerstage.contract import default
+from tests.benchmarks.report import Table
 from tests.consumer.history import (
     KINDS,
     fault_of,
@@ -23,29 +24,46 @@ CLEAN: Final = {3_600: 30_000, 300: 900}
 _FLEET: Final = 1_500
 
 
-def recall() -> Iterator[str]:
-    """A row for each kind: which share is found at each reading interval."""
-    yield "| fault | magnitude | check | " + " | ".join(_interval(known) for known in CLEAN) + " |"
-    yield "| --- | --- | --- |" + " --- |" * len(CLEAN)
-    shares = {seconds: _shares(seconds) for seconds in CLEAN}
-    for kind in KINDS:
-        fault = fault_of(default(), kind)
-        found = " | ".join(f"{shares[seconds][kind]:.0%}" for seconds in CLEAN)
-        yield f"| `{kind}` | {fault.magnitude} | `{fault.check}` | {found} |"
+def tables(smoke: bool) -> Iterator[Table]:
+    """Which share is found of each kind, and how many findings clean readings have."""
+    clean = {3_600: FEED} if smoke else CLEAN
+    shares = {seconds: _shares(seconds) for seconds in clean}
+    faults = [fault_of(default(), kind) for kind in KINDS]
+    yield Table(
+        name="recall",
+        words=(
+            f"A fault in each of {SPOILT} devices over {DAYS} days, at the magnitude of the"
+            " catalogue, an hour delivered at a time: the share that is found."
+        ),
+        columns=("fault", "magnitude", "check", *map(_interval, clean)),
+        rows=tuple(
+            (
+                f"`{fault.name}`",
+                str(fault.magnitude),
+                f"`{fault.check}`",
+                *(f"{shares[seconds][fault.name]:.0%}" for seconds in clean),
+            )
+            for fault in faults
+        ),
+    )
+    yield Table(
+        name="false alarms",
+        words=f"Findings on clean devices over {DAYS} days; a feed has {FEED}.",
+        columns=("readings", "devices", "feeds", "findings"),
+        rows=tuple(
+            (_interval(seconds), devices, devices / FEED, _false_alarms(seconds, devices))
+            for seconds, devices in clean.items()
+        ),
+    )
 
 
-def false_alarms() -> Iterator[str]:
-    """How many findings there are on clean readings."""
-    for seconds, devices in CLEAN.items():
-        contract = with_intervals(default(), reading_seconds=seconds, delivery_hours=1)
-        wrong = 0
-        for seed in range(devices // _FLEET or 1):
-            clean = history(contract, devices=min(_FLEET, devices), days=DAYS, seed=seed)
-            wrong += len(found_in(clean, contract, "clean"))
-        yield (
-            f"{wrong} findings on {devices:,} clean devices ({devices // FEED:,} feeds of"
-            f" {FEED}), {_interval(seconds)}, {DAYS} days."
-        )
+def _false_alarms(seconds: int, devices: int) -> int:
+    contract = with_intervals(default(), reading_seconds=seconds, delivery_hours=1)
+    wrong = 0
+    for seed in range(devices // _FLEET or 1):
+        clean = history(contract, devices=min(_FLEET, devices), days=DAYS, seed=seed)
+        wrong += len(found_in(clean, contract, "clean"))
+    return wrong
 
 
 def _shares(seconds: int) -> dict[str, float]:

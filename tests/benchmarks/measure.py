@@ -6,9 +6,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from tests.benchmarks.report import Spread
+
+# The columns that ``taken`` fills.
+TAKEN: Final = ("wall s", "CPU s", "peak MB")
 # To look takes time from what is looked at, where all processors are busy.
 _LOOK_EVERY_MS = 25
 
@@ -67,6 +73,39 @@ def measure(
             peak_bytes=max(peaks.values(), default=0),
             sum_bytes=sum_bytes,
         )
+
+
+def passing(
+    command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None
+) -> Measured:
+    """As ``measure``, of a command that has to succeed.
+
+    Raises:
+        RuntimeError: it did not; with what it said.
+    """
+    measured = measure(command, environment=environment)
+    if measured.code:
+        raise RuntimeError(f"{command} ended with {measured.code}:\n{measured.output[-2000:]}")
+    return measured
+
+
+def taken(runs: Sequence[Measured]) -> tuple[Spread, Spread, Spread]:
+    """Wall seconds, CPU seconds, and the MB that all processes held together at most."""
+    return (
+        Spread.of(run.wall_seconds for run in runs),
+        Spread.of(run.cpu_seconds for run in runs),
+        Spread.of(run.sum_bytes / 1e6 for run in runs),
+    )
+
+
+def cpu_seconds_below() -> float:
+    """The CPU time of all processes below this one: a server's, while nothing else runs."""
+    ticks = 0
+    for pid in _tree(os.getpid())[1:]:
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _tree(pid: int) -> list[int]:

@@ -18,8 +18,9 @@ from powerstage.producer import publish, synthesise
 from powerstage.store import FolderStore
 from powerstage.validate import validate
 from tests.benchmarks.measure import measure
-from tests.benchmarks.validation import CACHE, PEERS, Data, called
-from tests.environments import python_with
+from tests.benchmarks.report import Table
+from tests.benchmarks.validation import PEERS, Data, called
+from tests.environments import CACHE, python_with
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DEVICES = 20
@@ -47,38 +48,26 @@ FAULTS = (
     "reversed_interval",
     "wrong_interval_length",
 )
-DOCUMENT = Path("docs", "peers.md")
-BEGIN, END = "<!-- what scripts/bench faults prints -->\n", "<!-- the end of it -->\n"
 
 
-def table(*, smoke: bool) -> Iterator[str]:
-    """The lines of a Markdown table; a full run puts them into the document, too."""
+def tables(smoke: bool) -> Iterator[Table]:
+    """One table: a row for each fault, a column for each tool."""
     kinds = {kind.name: kind for kind in catalogue(default())}
     names = FAULTS[:2] if smoke else FAULTS
     pythons = {name: python_with(CACHE, peer.package) for name, peer in PEERS.items()}
-    lines = [
-        f"| fault | what it does | powerstage | {' | '.join(PEERS)} |",
-        f"| --- | --- | --- |{' --- |' * len(PEERS)}",
-        _row("none", "clean data", _judged(None, pythons)),
-    ]
-    yield from lines
-    passed = dict.fromkeys(("powerstage", *PEERS), 0)
-    for name in names:
-        words = _judged(kinds[name], pythons)
-        passed = {tool: count + (words[tool] == "**passes**") for tool, count in passed.items()}
-        lines.append(_row(f"`{name}`", kinds[name].words, words))
-        yield lines[-1]
-    counts = {tool: f"{count} of {len(names)}" for tool, count in passed.items()}
-    lines.append(_row("passed", "", counts))
-    yield lines[-1]
-    if not smoke:
-        head, rest = DOCUMENT.read_text("utf-8").split(BEGIN)
-        tail = rest.split(END)[1]
-        DOCUMENT.write_text("\n".join([head + BEGIN, *lines, "", END + tail]), "utf-8")
-
-
-def _row(name: str, what: str, words: Mapping[str, str]) -> str:
-    return f"| {name} | {what} | {' | '.join(words.values())} |"
+    clean = _judged(None, pythons)
+    said = {name: _judged(kinds[name], pythons) for name in names}
+    passed = {tool: sum(words[tool] == "**passes**" for words in said.values()) for tool in clean}
+    yield Table(
+        name="faults",
+        words="Each fault alone in a day of 24 hourly files.",
+        columns=("fault", "what it does", *clean),
+        rows=(
+            ("none", "clean data", *clean.values()),
+            *((f"`{name}`", kinds[name].words, *words.values()) for name, words in said.items()),
+            ("passed", "", *(f"{count} of {len(names)}" for count in passed.values())),
+        ),
+    )
 
 
 def _judged(fault: Fault | None, pythons: Mapping[str, Path]) -> dict[str, str]:

@@ -8,9 +8,6 @@ numbers, a cross join, no model, one sorted CSV a day.
 
 import json
 import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,48 +23,85 @@ from powerstage.contract import default, loads
 from powerstage.engine import connect
 from powerstage.producer import MockSource, synthesise
 from powerstage.producer.ahead import write_ahead
+from tests.benchmarks.measure import passing
+from tests.benchmarks.report import Cell, Judged, Spread, Table
 
 DEVICES = 20_000
 INTERVAL_SECONDS = 300
 DAYS = 3
 ROUNDS = 3
 MANY_DAYS = 9
+# Of the rate of each, what ours has to reach at least.
+RATIO_GOALS = {"floor": 0.8, "upstream": 10}
+PEAK_GOAL_MB = 1024**3 / 1e6
 _COPY = (
     "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false,"
     " ROW_GROUP_SIZE 491520)"
 )
 
 
-def table(rounds: int = ROUNDS, devices: int = DEVICES) -> Iterator[str]:
-    """The lines of a Markdown table: medians of rounds in which each contestant runs once."""
+def tables(smoke: bool) -> Iterator[Table]:
+    """The contestants beside each other, and the memory of many readings."""
+    devices, days, rounds = (200, 1, 1) if smoke else (DEVICES, DAYS, ROUNDS)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in CONTESTANTS}
     for _ in range(rounds):
         for name in CONTESTANTS:
-            runs[name].append(_run(name, devices))
-    speeds = {name: _median(found, "readings_per_second") for name, found in runs.items()}
-    yield "| contestant | readings/s | ours beside it | CPU ns/reading | cores | bytes/reading |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for name, found in runs.items():
-        yield (
-            f"| {name} | {speeds[name] / 1e6:.2f} M | {speeds['ours'] / speeds[name]:.2f} x"
-            f" | {_median(found, 'cpu_ns'):.0f} | {_median(found, 'cores'):.1f}"
-            f" | {_median(found, 'bytes'):.2f} |"
-        )
-
-
-def memory(days: int = MANY_DAYS, devices: int = DEVICES) -> str:
-    """One line: the peak memory of a process that makes more than 100 million readings."""
-    found = _run("ours", devices, days)
-    return (
-        f"{found['readings'] / 1e6:.1f} M readings in {found['seconds']:.1f} s,"
-        f" peak memory {found['peak_bytes'] / 1024**2:.0f} MiB (goal: under 1,024)"
+            runs[name].append(_run(name, devices, days))
+    mine = _spread(runs["ours"], "millions_per_second").median
+    yield Table(
+        name="speed",
+        words=(
+            f"{devices:,} devices, readings of {INTERVAL_SECONDS} s, {days} days;"
+            f" medians of {rounds} rounds, each run a process."
+        ),
+        columns=(
+            "contestant",
+            "our rate beside its",
+            "million readings/s",
+            "CPU ns/reading",
+            "cores",
+            "bytes/reading",
+            "peak MB",
+        ),
+        rows=tuple(
+            (
+                name,
+                _beside(name, mine / _spread(found, "millions_per_second").median),
+                *(_spread(found, key) for key in ("millions_per_second", "cpu_ns", "cores")),
+                *(_spread(found, key) for key in ("bytes", "peak_mb")),
+            )
+            for name, found in runs.items()
+        ),
+    )
+    many = _run("ours", devices, 2 if smoke else MANY_DAYS)
+    yield Table(
+        name="memory",
+        words="Memory of a process that makes many readings.",
+        columns=("readings", "seconds", "peak MB"),
+        rows=(
+            (
+                f"{many['readings'] / 1e6:.1f} million",
+                many["seconds"],
+                Judged(measured=many["peak_mb"], goal=PEAK_GOAL_MB),
+            ),
+        ),
     )
 
 
-def _source(devices: int, days: int) -> MockSource:
-    text = default().text.replace("intervalSeconds: 3600", f"intervalSeconds: {INTERVAL_SECONDS}")
+def _beside(name: str, ratio: float) -> Cell:
+    goal = RATIO_GOALS.get(name)
+    return ratio if goal is None else Judged(measured=ratio, goal=goal, is_floor=True)
+
+
+def contract_text() -> str:
+    """The default contract, with readings at our interval."""
+    return default().text.replace("intervalSeconds: 3600", f"intervalSeconds: {INTERVAL_SECONDS}")
+
+
+def source(devices: int, days: int) -> MockSource:
+    """Clean mock data for some days of a fleet."""
     start = datetime(2026, 11, 2, tzinfo=UTC)
-    return synthesise(loads(text, "bench"), devices=devices, start=start, days=days)
+    return synthesise(loads(contract_text(), "bench"), devices=devices, start=start, days=days)
 
 
 def ours(source: MockSource, folder: Path) -> Callable[[], None]:
@@ -174,7 +208,7 @@ def _compute(source: MockSource, folder: Path, connection: duckdb.DuckDBPyConnec
     path.unlink()
 
 
-def _run(name: str, devices: int, days: int = DAYS) -> dict[str, float]:
+def _run(name: str, devices: int, days: int) -> dict[str, float]:
     command = [
         sys.executable,
         "-m",
@@ -183,35 +217,34 @@ def _run(name: str, devices: int, days: int = DAYS) -> dict[str, float]:
         str(devices),
         str(days),
     ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    measured = passing(command)
+    found: dict[str, float] = json.loads(measured.output)
+    return found | {"peak_mb": measured.sum_bytes / 1e6}
 
 
-def _median(found: Sequence[dict[str, float]], key: str) -> float:
-    return statistics.median(run[key] for run in found)
+def _spread(found: Sequence[dict[str, float]], key: str) -> Spread:
+    return Spread.of(run[key] for run in found)
 
 
 def main(name: str, devices: int, days: int) -> None:
     """Run one contestant and print what it took as JSON."""
-    source = _source(devices, days)
+    made = source(devices, days)
     interval = timedelta(seconds=INTERVAL_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
-        write = CONTESTANTS[name](source, Path(folder))
+        write = CONTESTANTS[name](made, Path(folder))
         _weights.clear()
         before, wall = os.times(), time.perf_counter()
         write()
         seconds, after = time.perf_counter() - wall, os.times()
-    count = devices * 2 * (source.days * timedelta(days=1) // interval)
+    count = devices * 2 * (made.days * timedelta(days=1) // interval)
     cpu = after.user + after.system - before.user - before.system
     found = {
         "readings": count,
         "seconds": seconds,
-        "readings_per_second": count / seconds,
+        "millions_per_second": count / seconds / 1e6,
         "cpu_ns": cpu / count * 1e9,
         "cores": cpu / seconds,
         "bytes": sum(_weights) / count,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     print(json.dumps(found))
 

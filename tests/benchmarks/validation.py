@@ -8,26 +8,25 @@ contract, which says more: units and ranges by measure, the grid of intervals, t
 file, that no reading is missing.
 """
 
-import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from powerstage.contract import default, loads
+from powerstage.contract import loads
 from powerstage.producer import synthesise
 from powerstage.producer.ahead import write_ahead
-from tests.benchmarks.measure import Measured, measure
-from tests.environments import DATACONTRACT, python_with
+from tests.benchmarks.measure import TAKEN, Measured, passing, taken
+from tests.benchmarks.report import Cell, Judged, Table
+from tests.benchmarks.synthesis import contract_text
+from tests.environments import CACHE, DATACONTRACT, python_with
 
 DEVICES = 17_361
-INTERVAL_SECONDS = 300
 ROUNDS = 3
-CACHE = Path(".cache", "environments").absolute()
 SCAN_RATIO_GOAL = 3
-PEAK_GOAL_BYTES = 250_000_000
+PEAK_GOAL_MB = 250
 GROWTH_GOAL = 1.2
 HOUR_GOAL_SECONDS = 1
 _PEERS = Path(__file__).parent / "peers"
@@ -77,8 +76,8 @@ PEERS = {
 }
 
 
-def table(*, smoke: bool) -> Iterator[str]:
-    """The lines of the report; what missed its goal ends the program with exit code 1."""
+def tables(smoke: bool) -> Iterator[Table]:
+    """The tools beside each other, what they cannot say, and ours on more and on less."""
     devices, rounds = (200, 1) if smoke else (DEVICES, ROUNDS)
     with tempfile.TemporaryDirectory(prefix="powerstage-validation-") as folder:
         days, day, hour = write_data(Path(folder), devices)
@@ -87,25 +86,30 @@ def table(*, smoke: bool) -> Iterator[str]:
             name: called(pythons[name], peer, day) for name, peer in PEERS.items()
         }
         runs: dict[str, list[Measured]] = {name: [] for name in commands}
-        others: dict[str, list[Measured]] = {"days": [], "hour": []}
+        of_days, of_hour = [], []
         for _ in range(rounds):
             for name, command in commands.items():
                 runs[name].append(passing(command))
-            others["days"].append(passing(ours(days)))
-            others["hour"].append(passing(ours(hour)))
-    yield f"{day.readings:,} readings in 24 files; medians of {rounds} rounds, each process cold.\n"
-    yield from _rows(runs)
-    missed = list(_missed(runs))
-    for lines, goal_missed in (_growth(runs["ours"], others["days"]), _hour(others["hour"])):
-        yield lines
-        missed += goal_missed
-    if missed and not smoke:
-        sys.exit("missed: " + "; ".join(missed))
+            of_days.append(passing(ours(days)))
+            of_hour.append(passing(ours(hour)))
+    yield Table(
+        name="one day",
+        words=f"{day.readings:,} readings in 24 files; medians of {rounds} rounds, each cold.",
+        columns=("tool", *TAKEN, "our wall beside its", "our peak beside its"),
+        rows=tuple(_row(name, runs) for name in runs),
+    )
+    yield Table(
+        name="tools",
+        words="What the tools cannot say of the contract.",
+        columns=("tool", "cannot say"),
+        rows=tuple((name, peer.cannot) for name, peer in PEERS.items()),
+    )
+    yield _more_and_less(runs["ours"], of_days, of_hour)
 
 
 def write_data(folder: Path, devices: int) -> tuple[Data, Data, Data]:
     """Clean readings of three days, of the first of them, and of one hour, as exports."""
-    text = default().text.replace("intervalSeconds: 3600", f"intervalSeconds: {INTERVAL_SECONDS}")
+    text = contract_text()
     start = datetime(2026, 11, 2, tzinfo=UTC)
     contract = loads(text, "bench")
     # One inventory for all days.
@@ -147,77 +151,37 @@ def called(python: Path, peer: Peer, data: Data) -> list[str | Path]:
     return [python, _PEERS / peer.script, data.folder, str(data.readings)]
 
 
-def passing(command: Sequence[str | Path]) -> Measured:
-    """What a command takes that finds nothing wrong with clean data.
+def _row(name: str, runs: Mapping[str, Sequence[Measured]]) -> tuple[Cell, ...]:
+    wall, cpu, peak = taken(runs[name])
+    if name == "ours":
+        return name, wall, cpu, Judged(measured=peak, goal=PEAK_GOAL_MB), "", ""
+    my_wall, _, my_peak = taken(runs["ours"])
+    slower = my_wall.median / wall.median
+    larger = my_peak.median / peak.median
+    if name == "scan":
+        return name, wall, cpu, peak, Judged(measured=slower, goal=SCAN_RATIO_GOAL), larger
+    beside = (Judged(measured=ratio, goal=1) for ratio in (slower, larger))
+    return name, wall, cpu, peak, *beside
 
-    Raises:
-        RuntimeError: it found something, or did not run.
-    """
-    measured = measure(command)
-    if measured.code:
-        raise RuntimeError(f"{command} ended with {measured.code}:\n{measured.output[-2000:]}")
-    return measured
 
-
-def _rows(runs: dict[str, list[Measured]]) -> Iterator[str]:
-    yield (
-        "| tool | wall s (least to most) | of the scan | CPU s | of the scan | peak MB, one process"
-        " | peak MB, all | cannot say |"
+def _more_and_less(
+    day: Sequence[Measured], days: Sequence[Measured], hour: Sequence[Measured]
+) -> Table:
+    wall, cpu, peak = taken(days)
+    growth = peak.median / taken(day)[2].median
+    hour_wall, hour_cpu, hour_peak = taken(hour)
+    return Table(
+        name="other amounts",
+        words="Ours on other amounts, process start included.",
+        columns=("files", *TAKEN, "memory beside one day"),
+        rows=(
+            ("three days", wall, cpu, peak, Judged(measured=growth, goal=GROWTH_GOAL)),
+            (
+                "one hour",
+                Judged(measured=hour_wall, goal=HOUR_GOAL_SECONDS),
+                hour_cpu,
+                hour_peak,
+                hour_peak.median / taken(day)[2].median,
+            ),
+        ),
     )
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
-    floor = runs["scan"]
-    for name, found in runs.items():
-        walls = [run.wall_seconds for run in found]
-        cannot = PEERS[name].cannot if name in PEERS else ""
-        yield (
-            f"| {name} | {_wall(found):.2f} ({min(walls):.2f} to {max(walls):.2f})"
-            f" | {_wall(found) / _wall(floor):.1f} x | {_cpu(found):.2f}"
-            f" | {_cpu(found) / _cpu(floor):.1f} x | {_peak(found) / 1e6:.0f}"
-            f" | {_sum(found) / 1e6:.0f} | {cannot} |"
-        )
-
-
-def _missed(runs: dict[str, list[Measured]]) -> Iterator[str]:
-    mine = runs["ours"]
-    if _wall(mine) > SCAN_RATIO_GOAL * _wall(runs["scan"]):
-        yield f"ours takes more than {SCAN_RATIO_GOAL} x the scan"
-    if _sum(mine) > PEAK_GOAL_BYTES:
-        yield f"ours takes more than {PEAK_GOAL_BYTES / 1e6:.0f} MB"
-    for name in PEERS:
-        if _wall(runs[name]) < _wall(mine):
-            yield f"{name} is faster"
-        if _sum(runs[name]) < _sum(mine):
-            yield f"{name} is smaller"
-
-
-def _growth(day: list[Measured], days: list[Measured]) -> tuple[str, list[str]]:
-    growth = _sum(days) / _sum(day)
-    line = (
-        f"\nOurs on three times the readings: {_wall(days):.2f} s, {_cpu(days):.2f} s of CPU,"
-        f" {_sum(days) / 1e6:.0f} MB, {growth:.2f} x the memory (goal: {GROWTH_GOAL} x)."
-    )
-    return line, ["memory grows with the readings"] if growth > GROWTH_GOAL else []
-
-
-def _hour(hour: list[Measured]) -> tuple[str, list[str]]:
-    line = (
-        f"\nOurs on one hourly file, process start included: {_wall(hour):.2f} s,"
-        f" {_cpu(hour):.2f} s of CPU (goal: {HOUR_GOAL_SECONDS} s)."
-    )
-    return line, ["one file takes too long"] if _wall(hour) > HOUR_GOAL_SECONDS else []
-
-
-def _wall(found: list[Measured]) -> float:
-    return statistics.median(run.wall_seconds for run in found)
-
-
-def _cpu(found: list[Measured]) -> float:
-    return statistics.median(run.cpu_seconds for run in found)
-
-
-def _peak(found: list[Measured]) -> float:
-    return statistics.median(run.peak_bytes for run in found)
-
-
-def _sum(found: list[Measured]) -> float:
-    return statistics.median(run.sum_bytes for run in found)
