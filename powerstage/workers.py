@@ -4,7 +4,6 @@ Both are ``concurrent.futures`` executors behind the same front. A task is a fun
 its arguments; no credentials travel: each process finds its own, as boto3 does.
 """
 
-import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -79,7 +78,7 @@ class Workers(Executor):
         if done not in self._waiting:
             return
         self._waiting.discard(done)
-        error = CancelledError("it was cancelled") if found.cancelled() else found.exception()
+        error = CancelledError() if found.cancelled() else found.exception()
         if error is None:
             done.set_result(found.result())
         else:
@@ -156,15 +155,18 @@ def _connected(address: str) -> "Client":
             fix="--scheduler reads like tcp://host:8786",
         )
     try:
-        # It takes a second to import, and few have it.
-        from distributed import Client  # noqa: PLC0415
+        # They take a second to import, and few have them.
+        import dask  # noqa: PLC0415
+
+        # What it would log of lost workers comes back as errors.
+        quiet = {"distributed": "critical", "distributed.client": "critical"}
+        with dask.config.set({"logging": quiet}):
+            from distributed import Client  # noqa: PLC0415
     except ImportError as error:
         raise EnvironmentFailedError(
             "--scheduler needs Dask, which is not installed",
             fix="pip install 'powerstage[dask]'",
         ) from error
-    # What it has to say of lost workers comes back as errors.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=CONNECT_SECONDS_MAX, set_as_default=False)
     except OSError as error:
@@ -218,8 +220,11 @@ def _gone(cause: str) -> WorkerError:
 
 
 def _translated(error: BaseException) -> WorkerError:
-    if isinstance(error, BrokenProcessPool | CancelledError):
+    if isinstance(error, BrokenProcessPool):
         return _gone(str(error))
+    if isinstance(error, CancelledError):
+        cause = "the scheduler is gone, or somebody cancelled it"
+        return WorkerError("a part of the work was dropped", cause=cause, fix=_AGAIN)
     if type(error).__name__ == "KilledWorker":
         return WorkerError("workers died of a part of the work", cause=str(error), fix=_AGAIN)
     return WorkerError(
