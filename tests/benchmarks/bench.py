@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from powerstage.cli.common import now
 from tests.benchmarks import (
+    cluster,
     findings,
     machine,
     page,
     peer_faults,
+    profile,
     start,
     synthesis,
     transfer,
@@ -33,6 +35,8 @@ PARTS: Final[Mapping[str, Callable[[bool], Iterator[Table]]]] = {
     "validation": validation.tables,
     "transfer": transfer.tables,
     "whole": whole.tables,
+    "cluster": cluster.tables,
+    "profile": profile.tables,
     "page": page.tables,
     "faults": peer_faults.tables,
 }

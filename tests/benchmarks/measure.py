@@ -100,12 +100,15 @@ def taken(runs: Sequence[Measured]) -> tuple[Spread, Spread, Spread]:
 
 def cpu_seconds_below() -> float:
     """The CPU time of all processes below this one: a server's, while nothing else runs."""
-    ticks = 0
-    for pid in _tree(os.getpid())[1:]:
-        with suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(int(field) for field in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_seconds_of(pid) for pid in _tree(os.getpid())[1:])
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """The CPU time of a process and of its children that have ended; none if it has, too."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _tree(pid: int) -> list[int]:
