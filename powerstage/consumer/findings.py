@@ -14,6 +14,7 @@ from typing import Any, Final
 from powerstage.checks import Check, Checker, FeedFinding, feed_check, held_to_form
 from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.lake import Lake
+from powerstage.consumer.receipts import rules_of
 from powerstage.consumer.value_queries import reading_views, value_queries
 from powerstage.contract import Contract
 
@@ -39,6 +40,7 @@ _WITHOUT_A_LINE: Final = frozenset({"value.replayed"})
 _BY_ID: Final = {check.id: check for check in VALUE_CHECKS}
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LOOKED_AT: Final = "looked at"
 
 
 def value_checks(contract: Contract) -> tuple[Check, ...]:
@@ -51,14 +53,19 @@ def value_checks(contract: Contract) -> tuple[Check, ...]:
 def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedFinding, ...]:
     """What the accepted readings of the last weeks show, in the order of devices and times.
 
-    Of each period the highest accepted revision counts, in whatever order it came.
+    Of each period the highest accepted revision counts, in whatever order it came. Where nothing
+    was accepted since they were looked at last, and the contract is the same, it is what it was.
 
     Raises:
         WorkerError: the worker could not look at them.
     """
+    ledger = lake.ledger
+    looked_at = f"{rules_of(contract)} {ledger.accepted_count()}"
+    if ledger.fact(_LOOKED_AT) == looked_at:
+        return tuple(ledger.value_findings())
     periods, files, readings = _recent(lake)
     with held_to_form("findings"):
-        return findings_of(
+        found = findings_of(
             contract,
             files_query(contract, "telemetry", files),
             lambda statements: checker.ask_rows(statements, files),
@@ -67,6 +74,9 @@ def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedF
             share=max(periods, default=_EPOCH).toordinal(),
             batches=_parts(min(readings, READINGS_MAX), _BATCH_READINGS),
         )
+    ledger.set_value_findings(found)
+    ledger.set_fact(_LOOKED_AT, looked_at)
+    return found
 
 
 def findings_of(

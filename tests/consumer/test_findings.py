@@ -221,6 +221,17 @@ def test_a_consumer_finds_it_whatever_the_order_of_deliveries(
     assert [(f.check.id, f.device) for f in at_once] == [("value.jump", device)]
 
 
+def test_what_was_looked_at_is_not_looked_at_again(
+    daily_feed: tuple[Contract, dict[str, bytes], str], tmp_path: Path
+) -> None:
+    """Where nothing new was accepted, what was found stands, even if the files cannot be read."""
+    _, objects, _ = daily_feed
+    first = consumed(tmp_path / "lake", objects, lambda _: True)
+    for file in (tmp_path / "lake" / "data").iterdir():
+        file.write_bytes(b"")
+    assert consumed(tmp_path / "lake", objects, lambda _: True) == first != ()
+
+
 def test_a_large_fleet_is_looked_at_by_shares_another_each_day(
     daily_feed: tuple[Contract, dict[str, bytes], str],
     tmp_path: Path,
