@@ -311,7 +311,6 @@ class _Run:
     def feed_findings(self, found: Discovered) -> tuple[FeedFinding, ...]:
         """What the clock, and what was accepted so far, show of the feed as a whole."""
         values = find_values(self.lake, self.checker, self.contract)
-        self.lake.ledger.set_value_findings(values)
         return (*find_timeliness(self.contract, found.arrivals, self.clock()), *values)
 
     def _inventory_of(self, slot: Slot) -> Inventory | None:

@@ -1,12 +1,12 @@
 """What several periods show of the values: sensors that stick, drift, jump, and the like.
 
-The power of each device is held against a line of its own: medians over the load that it had.
+The power of each device is held against a line of its own over the load that it had.
 Nothing else is known of it, and what is neither power (W, kW) nor load (%) has no line; only a
 repeated period is seen without one. The thresholds are such that clean mock data show nothing;
 ``docs/findings.md`` has what they find of each kind of fault.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +14,16 @@ from typing import Any, Final
 from powerstage.checks import Check, Checker, FeedFinding, feed_check, held_to_form
 from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.lake import Lake
+from powerstage.consumer.receipts import rules_of
+from powerstage.consumer.value_queries import reading_views, value_queries
 from powerstage.contract import Contract
-from powerstage.engine import sql_double, sql_file, sql_name, sql_text
 
-# What is looked at: the last weeks, and of a large fleet so many readings of them at most.
+# What is looked at: the last weeks, and of a fleet that has more readings in them a share of the
+# devices, another one each day.
 WINDOW: Final = timedelta(days=28)
-READINGS_MAX: Final = 20_000_000
+READINGS_MAX: Final = 30_000_000
 # The devices are looked at in so many readings at a time: the worker's memory has an end.
 _BATCH_READINGS: Final = 2_000_000
-_FINDINGS_MAX: Final = 1_000
 
 VALUE_CHECKS: Final = tuple(
     feed_check(id_, words, expected)
@@ -38,37 +39,8 @@ VALUE_CHECKS: Final = tuple(
 _WITHOUT_A_LINE: Final = frozenset({"value.replayed"})
 _BY_ID: Final = {check.id: check for check in VALUE_CHECKS}
 
-# A device without so much history has no line.
-_HISTORY_MIN: Final = timedelta(days=2)
-_READINGS_MIN: Final = 48
-_PART_READINGS: Final = 24
-_PARTS_MAX: Final = 24
-_NEAR_MIN: Final = 12
-_NEAR_MAX: Final = 50
-# A meter of whole watts: none is more exact than this.
-_DEVIATION_MIN: Final = 0.5
-# A reading that is further off, in deviations, counts as this: one spike is no finding.
-_OFF_MAX: Final = 4.0
-# Windows: long enough to show it, and no longer than a day's work takes to look into.
-_JUMPS: Final = tuple(timedelta(hours=hours) for hours in (3, 6, 12, 24, 48))
-_NOISY: Final = timedelta(hours=6)
-_COARSE: Final = timedelta(hours=12)
-_DRIFT: Final = timedelta(days=2)
-_WINDOW_READINGS_MIN: Final = 4
-_STEP_WATTS: Final = 10
-# Thresholds. In deviations of a normal distribution, or nats: the logarithm of how improbable it
-# is. A thousand clean feeds stay below all of them.
-_JUMP_MIN: Final = 6.2
-_DRIFT_MIN: Final = 6.0
-_NOISY_MIN: Final = 5.8
-_NATS_MIN: Final = 18.0
-_REPLAY_NATS_MIN: Final = 20.0
-_STUCK_NATS_MAX: Final = 6.0
-_ROUND_NATS_MAX: Final = 4.0
-# A shift of less than this share of the power is within what honest changes make.
-_SHARE_MIN: Final = 0.03
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PACKAGE: Final = "powerstage.consumer"
+_LOOKED_AT: Final = "looked at"
 
 
 def value_checks(contract: Contract) -> tuple[Check, ...]:
@@ -81,22 +53,30 @@ def value_checks(contract: Contract) -> tuple[Check, ...]:
 def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedFinding, ...]:
     """What the accepted readings of the last weeks show, in the order of devices and times.
 
-    Of each period the highest accepted revision counts, in whatever order it came.
+    Of each period the highest accepted revision counts, in whatever order it came. Where nothing
+    was accepted since they were looked at last, and the contract is the same, it is what it was.
 
     Raises:
         WorkerError: the worker could not look at them.
     """
-    files, readings = _recent(lake)
-    if not readings:
-        return ()
-    query = files_query(contract, "telemetry", files)
+    ledger = lake.ledger
+    looked_at = f"{rules_of(contract)} {ledger.accepted_count()}"
+    if ledger.fact(_LOOKED_AT) == looked_at:
+        return tuple(ledger.value_findings())
+    periods, files, readings = _recent(lake)
     with held_to_form("findings"):
-        return findings_of(
+        found = findings_of(
             contract,
-            query,
+            files_query(contract, "telemetry", files),
             lambda statements: checker.ask_rows(statements, files),
-            batches=-(-readings // _BATCH_READINGS),
+            periods=len(periods),
+            shares=_parts(readings, READINGS_MAX),
+            share=max(periods, default=_EPOCH).toordinal(),
+            batches=_parts(min(readings, READINGS_MAX), _BATCH_READINGS),
         )
+    ledger.set_value_findings(found)
+    ledger.set_fact(_LOOKED_AT, looked_at)
+    return found
 
 
 def findings_of(
@@ -104,6 +84,9 @@ def findings_of(
     readings: str,
     ask: Callable[[Sequence[str]], Sequence[Sequence[Any]]],
     *,
+    periods: int,
+    shares: int = 1,
+    share: int = 0,
     batches: int = 1,
 ) -> tuple[FeedFinding, ...]:
     """What some readings show.
@@ -112,125 +95,35 @@ def findings_of(
         contract: which measures there are, and how long intervals are.
         readings: SQL for the readings, with the contract's columns.
         ask: runs statements in a database of their own, and gives the rows of the last.
-        batches: in how many parts the devices are looked at.
+        periods: how many periods they are of.
+        shares: how many shares of the devices there are.
+        share: which of them is looked at; a number past the last begins anew.
+        batches: in how many parts its devices are looked at.
     """
-    found = [
-        _finding(contract, row)
-        for batch in range(batches)
-        for statements in _statements(contract)
-        for row in ask([_reading_view(contract, readings, batch, batches), *statements])
-    ]
+    views = reading_views(contract, readings, shares=shares, share=share)
+    queries = value_queries(contract, periods=periods, batches=batches)
+    found = [_finding(contract, row) for query in queries for row in ask([*views, *query])]
     return tuple(sorted(found, key=_place))
 
 
-def _statements(contract: Contract) -> Iterator[list[str]]:
-    """Statements over a view ``reading``, the last of each list a query for findings."""
-    interval = contract.roles.reading_interval
-    period = contract.delivery_interval // interval
-    yield [
-        _file(
-            "replayed.sql",
-            period_slots=period,
-            nats_min=_REPLAY_NATS_MIN,
-            findings_max=_FINDINGS_MAX,
-        )
-    ]
-    power, load = contract.power, contract.load
-    if power is None or load is None:
-        return
-    yield [
-        _file(
-            "residual.sql",
-            load=sql_text(load.name),
-            power=sql_text(power.name),
-            watts=sql_double(power.watts),
-            parts_max=_PARTS_MAX,
-            part_readings=_PART_READINGS,
-            readings_min=max(_READINGS_MIN, _HISTORY_MIN // interval),
-            near_min=_NEAR_MIN,
-            near_max=_NEAR_MAX,
-            deviation_min=_DEVIATION_MIN,
-            step=_STEP_WATTS,
-            off_max=_OFF_MAX,
-        ),
-        _file(
-            "candidate.sql",
-            step=_STEP_WATTS,
-            round_nats_max=_ROUND_NATS_MAX,
-            stuck_nats_max=_STUCK_NATS_MAX,
-            nats_min=_NATS_MIN,
-            **_jumps(contract),
-            noisy_before=_before(contract, _NOISY),
-            noisy_min=_NOISY_MIN,
-            readings_of_window_min=_WINDOW_READINGS_MIN,
-            coarse_before=_before(contract, _COARSE),
-            drift_before=_before(contract, _DRIFT),
-            drift_min=_DRIFT_MIN,
-            slots_a_day=timedelta(days=1) / interval,
-        ),
-        _file("finding.sql", findings_max=_FINDINGS_MAX),
-    ]
-
-
-def _reading_view(contract: Contract, readings: str, batch: int, batches: int) -> str:
-    """A statement that creates the view ``reading``: of the devices of a batch.
-
-    Its columns are device, measure, slot (the number of the interval since 1970) and value.
-    """
-    roles = contract.roles
-    device, stamp = sql_name(roles.device), f"epoch_us({sql_name(roles.stamp)})"
-    interval_us = roles.reading_interval // timedelta(microseconds=1)
-    start = stamp if roles.start is not None else f"({stamp} - {interval_us})"
+def _recent(lake: Lake) -> tuple[list[datetime], list[Path], int]:
+    """The latest periods within the window, their files, and how many readings they hold."""
+    exposed = lake.ledger.exposed("telemetry")
+    recent = [item for item in exposed if exposed[-1][0].period - item[0].period < WINDOW]
+    shown = {slot for slot, _ in recent}
     return (
-        f"CREATE OR REPLACE TEMP VIEW reading AS SELECT {device} AS device,"
-        f" {sql_name(roles.measure)} AS measure, {start} // {interval_us} AS slot,"
-        f" {sql_name(roles.value)}::DOUBLE AS value FROM ({readings})"
-        f" WHERE md5_number_lower({device}) % {batches} = {batch}"
+        [slot.period for slot in shown],
+        sorted(lake.data_path(digest) for _, digests in recent for digest in digests),
+        sum(entry.rows for entry in lake.ledger.entries() if entry.slot in shown),
     )
 
 
-def _recent(lake: Lake) -> tuple[list[Path], int]:
-    """The files of the latest periods within the window, and how many readings they hold."""
-    exposed = lake.ledger.exposed("telemetry")
-    files: list[Path] = []
-    readings = 0
-    for slot, digests in reversed(exposed):
-        entry = lake.ledger.entry(slot)
-        readings += entry.rows if entry else 0
-        if exposed[-1][0].period - slot.period >= WINDOW or readings > READINGS_MAX:
-            readings -= entry.rows if entry else 0
-            break
-        files += [lake.data_path(digest) for digest in digests]
-    return sorted(files), readings
+def _parts(readings: int, readings_max: int) -> int:
+    return max(1, -(-readings // readings_max))
 
 
 def _place(finding: FeedFinding) -> tuple[str, datetime, str]:
     return finding.device or "", finding.start, finding.check.id
-
-
-def _jumps(contract: Contract) -> dict[str, str]:
-    """The parts of the query that each length of a jump has."""
-    before = {f"jump{length // timedelta(hours=1)}": _before(contract, length) for length in _JUMPS}
-    sums = "sum(off) OVER {0} AS {0}, count(off) OVER {0} AS {0}_readings"
-    expected = "avg(expected) OVER {0} AS {0}_expected"
-    window = "{} AS (PARTITION BY device ORDER BY slot RANGE BETWEEN {} PRECEDING AND CURRENT ROW)"
-    return {
-        "jump_sums": ", ".join(f"{sums}, {expected}".format(name) for name in before),
-        "jump_windows": ", ".join(window.format(name, count) for name, count in before.items()),
-        "jumps": " UNION ALL ".join(
-            _file("jump.sql", jump=name, before=count, jump_min=_JUMP_MIN, share_min=_SHARE_MIN)
-            for name, count in before.items()
-        ),
-    }
-
-
-def _before(contract: Contract, length: timedelta) -> int:
-    """How many intervals of a window of this length are before its last."""
-    return max(0, length // contract.roles.reading_interval - 1)
-
-
-def _file(name: str, **values: object) -> str:
-    return sql_file(_PACKAGE, name, **values)
 
 
 def _finding(contract: Contract, row: Sequence[Any]) -> FeedFinding:

@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from powerstage.checks import FeedFinding
-from powerstage.consumer.findings import findings_of
+from powerstage.consumer.findings import WINDOW, findings_of
 from powerstage.contract import Contract, loads
 from powerstage.engine import connect, sql_text
 from powerstage.faults import Fault, catalogue
@@ -63,13 +63,23 @@ def history(contract: Contract, *, devices: int, days: int, seed: int) -> duckdb
 
 
 def found_in(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, table: str
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    table: str,
+    *,
+    shares: int = 1,
+    share: int = 0,
+    batches: int = 1,
 ) -> tuple[FeedFinding, ...]:
     """What is found in a table of readings."""
     return findings_of(
         contract,
         f"FROM {table}",
         lambda statements: [connection.execute(text).fetchall() for text in statements][-1],
+        periods=WINDOW // contract.delivery_interval,
+        shares=shares,
+        share=share,
+        batches=batches,
     )
 
 

@@ -1,13 +1,14 @@
 """Findings about values: each kind at its own magnitude, and nothing on clean data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from powerstage.checks import FeedFinding
-from powerstage.consumer import Lake, consume
+from powerstage.consumer import Lake, consume, findings
+from powerstage.consumer.findings import findings_of
 from powerstage.contract import Contract
 from powerstage.faults import Injector, plan_faults
 from powerstage.producer import publish, synthesise
@@ -42,9 +43,9 @@ def fleet(contract: Contract, request: pytest.FixtureRequest) -> duckdb.DuckDBPy
 
 @pytest.fixture(scope="module")
 def fine(contract: Contract) -> tuple[Contract, duckdb.DuckDBPyConnection]:
-    """Readings of every five minutes, of 16 devices over six days."""
+    """Readings of every five minutes, of 48 devices over six days."""
     agreed = with_intervals(contract, reading_seconds=300, delivery_hours=1)
-    return agreed, history(agreed, devices=16, days=6, seed=7)
+    return agreed, history(agreed, devices=48, days=6, seed=7)
 
 
 def test_clean_readings_show_nothing(fleet: duckdb.DuckDBPyConnection, contract: Contract) -> None:
@@ -145,6 +146,39 @@ def test_a_finding_says_where_when_and_how_much(
     assert 0 < numbers["shift_watts_min"] <= 45
 
 
+def test_each_share_of_the_devices_has_its_own_findings(
+    fleet: duckdb.DuckDBPyConnection, contract: Contract
+) -> None:
+    """Three shares find together what one look at all devices finds, and none of it twice."""
+    spoil(fleet, contract, fault_of(contract, "power_offset"), seed=7)
+    whole = found_in(fleet, contract, "spoilt")
+    # Days are numbered without end.
+    shares = [found_in(fleet, contract, "spoilt", shares=3, share=number) for number in (3, 4, 5)]
+    assert all(0 < len(share) < len(whole) for share in shares)
+    assert sorted(map(repr, whole)) == sorted(repr(found) for share in shares for found in share)
+
+
+@pytest.mark.parametrize("kind", ["power_offset", "stuck_value", "replayed_hour"])
+def test_devices_looked_at_in_batches_show_the_same(
+    fine: tuple[Contract, duckdb.DuckDBPyConnection], kind: str
+) -> None:
+    """A batch of devices is there for the worker's memory alone."""
+    contract, fleet = fine
+    spoil(fleet, contract, fault_of(contract, kind), seed=7)
+    assert found_in(fleet, contract, "spoilt", batches=5) == found_in(fleet, contract, "spoilt")
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_where_nothing_can_be_found_nothing_is_asked(contract: Contract, hours: int) -> None:
+    """One period is too short for a line, and repeats nothing."""
+
+    def ask(statements: Sequence[str]) -> Sequence[Sequence[object]]:
+        raise AssertionError(statements)
+
+    agreed = with_intervals(contract, reading_seconds=3600, delivery_hours=hours)
+    assert findings_of(agreed, "FROM readings", ask, periods=1) == ()
+
+
 @pytest.fixture(scope="module")
 def daily_feed(contract: Contract) -> tuple[Contract, dict[str, bytes], str]:
     """A feed of 8 devices over nine days, a delivery a day: an offset, and what is harmless."""
@@ -185,6 +219,36 @@ def test_a_consumer_finds_it_whatever_the_order_of_deliveries(
     in_parts = consumed(tmp_path / "parts", objects, is_early, lambda _: True)
     assert at_once == in_parts
     assert [(f.check.id, f.device) for f in at_once] == [("value.jump", device)]
+
+
+def test_what_was_looked_at_is_not_looked_at_again(
+    daily_feed: tuple[Contract, dict[str, bytes], str], tmp_path: Path
+) -> None:
+    """Where nothing new was accepted, what was found stands, even if the files cannot be read."""
+    _, objects, _ = daily_feed
+    first = consumed(tmp_path / "lake", objects, lambda _: True)
+    for file in (tmp_path / "lake" / "data").iterdir():
+        file.write_bytes(b"")
+    assert consumed(tmp_path / "lake", objects, lambda _: True) == first != ()
+
+
+def test_a_large_fleet_is_looked_at_by_shares_another_each_day(
+    daily_feed: tuple[Contract, dict[str, bytes], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two shares, that of the device with a fault comes with the one day or with the other."""
+    _, objects, device = daily_feed
+    monkeypatch.setattr(findings, "READINGS_MAX", 2_000)
+
+    def is_of_eight_days(key: str) -> bool:
+        return not key.startswith("commits/telemetry/2026-11-10")
+
+    found = [
+        {finding.device for finding in consumed(tmp_path / name, objects, batch)}
+        for name, batch in (("eight", is_of_eight_days), ("nine", lambda _: True))
+    ]
+    assert sorted(found, key=len) == [set(), {device}]
 
 
 def test_one_period_shows_nothing(

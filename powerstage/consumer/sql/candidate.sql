@@ -1,21 +1,19 @@
+-- candidate
 -- Windows of a device's readings that are not as its history has them. A kind scores by how much
 -- of the squared deviations it explains (rank 3), or how improbable its readings are, in nats.
-CREATE OR REPLACE TEMP TABLE candidate AS
-WITH numbered AS (
-    SELECT *, sum(is_other_power::INTEGER) OVER (PARTITION BY device ORDER BY slot) AS run
-    FROM residual
-), moved AS (
+-- A window is so many readings; its sums are what sums so far have gained since it began.
+INSERT INTO candidate
+WITH reading AS (
     SELECT
         *,
-        -- By as much as load moved since the run began: a shifted sensor may repeat itself too.
-        least(
-            abs(power - expected),
-            abs(expected - first(expected) OVER (PARTITION BY device, run ORDER BY slot))
-        ) AS moved_watts
-    FROM numbered
-), reading_nats AS (
-    SELECT
-        *,
+        -- One spike makes no jump; and a reading that says the same as the last in both measures
+        -- is no evidence of anything.
+        CASE WHEN is_known AND NOT coalesce(
+            lag(device) OVER () = device
+            AND lag(load) OVER () = load
+            AND lag(power) OVER () = power,
+            false
+        ) THEN greatest(-$off_max, least($off_max, (power - expected) / deviation)) END AS off,
         -- How improbable a power is that is a multiple of the step, by the line; at most so much.
         CASE WHEN power % $step = 0 THEN least($round_nats_max, -ln(greatest(
             round_share,
@@ -24,63 +22,66 @@ WITH numbered AS (
                 + exp(-0.5 * ((ceil(expected / $step) * $step - expected) / deviation) ** 2)
             ) / (deviation * sqrt(2 * pi()))),
             1e-9
-        ))) END AS round_nats,
-        -- And one that says the same as before although load has moved.
-        CASE WHEN is_moved AND NOT is_other_power THEN least($stuck_nats_max, greatest(
-            0, (moved_watts / deviation) ** 2 / 2 + ln(deviation * sqrt(2 * pi()))
-        )) ELSE 0 END AS stuck_nats
-    FROM moved
-), windowed AS (
+        ))) END AS round_nats
+    FROM residual
+), so_far AS (
     SELECT
-        *,
+        device,
+        slot,
+        age,
+        deviation,
+        sum(expected) OVER so_far AS expected,
+        count(off) OVER so_far AS offs,
+        sum(coalesce(off, 0)) OVER so_far AS off,
+        sum(coalesce(off * off, 0)) OVER so_far AS off_squares,
+        count(CASE WHEN abs(off) > 2 THEN 1 END) OVER so_far AS far,
+        sum(coalesce(age * off, 0)) OVER so_far AS age_off,
+        sum(CASE WHEN off IS NULL THEN 0e0 ELSE age END) OVER so_far AS ages,
+        sum(CASE WHEN off IS NULL THEN 0e0 ELSE age * age END) OVER so_far AS age_squares,
+        count(round_nats) OVER so_far AS rounds,
+        sum(coalesce(round_nats, 0)) OVER so_far AS round_nats
+    FROM reading
+    WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)
+), windowed AS MATERIALIZED (
+    SELECT
+        device,
+        slot,
+        deviation,
         $jump_sums,
-        count(off) OVER noisy AS noisy_readings,
-        sum((abs(off) > 2)::INTEGER) OVER noisy AS noisy_far,
-        sum(off ** 2) OVER noisy - (sum(off) OVER noisy) ** 2 / count(off) OVER noisy AS noise,
-        count(*) OVER coarse AS readings,
-        count(round_nats) OVER coarse AS coarse_readings,
-        sum(round_nats) OVER coarse AS coarse_nats,
-        sum(age * off) OVER drift - (age - $drift_before) * sum(off) OVER drift AS ramp,
-        sum(age ** 2) FILTER (WHERE off IS NOT NULL) OVER drift
-            - 2 * (age - $drift_before) * sum(age) FILTER (WHERE off IS NOT NULL) OVER drift
-            + (age - $drift_before) ** 2 * count(off) OVER drift AS ramp_squares,
-        count(off) OVER drift AS drift_readings
-    FROM reading_nats
-    WINDOW
-        $jump_windows,
-        noisy AS (PARTITION BY device ORDER BY slot
-            RANGE BETWEEN $noisy_before PRECEDING AND CURRENT ROW),
-        coarse AS (PARTITION BY device ORDER BY slot
-            RANGE BETWEEN $coarse_before PRECEDING AND CURRENT ROW),
-        drift AS (PARTITION BY device ORDER BY slot
-            RANGE BETWEEN $drift_before PRECEDING AND CURRENT ROW)
+        ${noisy_first} AS noisy_first,
+        offs - lag(offs, $noisy, 0) OVER () AS noisy_readings,
+        far - lag(far, $noisy, 0) OVER () AS noisy_far,
+        off - lag(off, $noisy, 0e0) OVER () AS noisy_off,
+        off_squares - lag(off_squares, $noisy, 0e0) OVER ()
+            - noisy_off * noisy_off / nullif(noisy_readings, 0) AS noise,
+        ${coarse_first} AS coarse_first,
+        rounds - lag(rounds, $coarse, 0) OVER () AS coarse_readings,
+        round_nats - lag(round_nats, $coarse, 0e0) OVER () AS coarse_nats,
+        ${drift_first} AS drift_first,
+        lag(age, $drift - 1) OVER () AS drift_age,
+        offs - lag(offs, $drift, 0) OVER () AS drift_readings,
+        age_off - lag(age_off, $drift, 0e0) OVER ()
+            - drift_age * (off - lag(off, $drift, 0e0) OVER ()) AS ramp,
+        age_squares - lag(age_squares, $drift, 0e0) OVER ()
+            - 2 * drift_age * (ages - lag(ages, $drift, 0e0) OVER ())
+            + drift_age * drift_age * drift_readings AS ramp_squares
+    FROM so_far
 )
 SELECT
-    'value.stuck' AS id, 2 AS rank, device, min(slot) AS slot_first, max(slot) AS slot_last,
-    sum(stuck_nats) AS score,
-    MAP {
-        'readings': count(*)::DOUBLE, 'watts': min(power),
-        'load_min': min(load), 'load_max': max(load)
-    } AS numbers
-FROM reading_nats
-GROUP BY device, run
-HAVING score >= $nats_min
-UNION ALL
-SELECT
-    'value.coarse', 1, device, slot - $coarse_before, slot, coarse_nats,
-    MAP {'readings': readings::DOUBLE, 'step_watts': $step::DOUBLE}
+    'value.coarse', 1, device, coarse_first, slot, coarse_nats,
+    MAP {'readings': coarse_readings::DOUBLE, 'step_watts': $step::DOUBLE}
 FROM windowed
-WHERE coarse_readings = readings AND coarse_nats >= $nats_min
+WHERE coarse_readings = $coarse AND coarse_nats >= $nats_min AND coarse_first IS NOT NULL
 UNION ALL
 SELECT
-    'value.noisy', 3, device, slot - $noisy_before, slot, noise,
+    'value.noisy', 3, device, noisy_first, slot, noise,
     MAP {
         'readings': noisy_readings::DOUBLE,
         'deviation_watts_usual': deviation,
         'deviation_watts_min': deviation * sqrt(noise / (noisy_readings - 1))
     }
 FROM windowed
-WHERE noisy_readings >= $readings_of_window_min AND noisy_far >= 3
+WHERE noisy_far >= 3 AND noisy_readings >= $readings_of_window_min AND noisy_first IS NOT NULL
     -- Wilson and Hilferty: the cube root of a sum of squares is nearly normal.
     AND (noise / (noisy_readings - 1)) ** (1 / 3) >= 1 - 2 / (9 * (noisy_readings - 1))
         + $noisy_min * sqrt(2 / (9 * (noisy_readings - 1)))
@@ -88,11 +89,11 @@ UNION ALL
 $jumps
 UNION ALL
 SELECT
-    'value.drift', 3, device, slot - $drift_before, slot, ramp ** 2 / ramp_squares,
+    'value.drift', 3, device, drift_first, slot, ramp * ramp / ramp_squares,
     MAP {
         'readings': drift_readings::DOUBLE,
         'watts_a_day': deviation * ramp / ramp_squares * $slots_a_day,
         'deviation_watts_usual': deviation
     }
 FROM windowed
-WHERE ramp_squares > 0 AND ramp ** 2 / ramp_squares >= $drift_min ** 2
+WHERE ramp_squares > 0 AND ramp * ramp >= $drift_min ** 2 * ramp_squares AND drift_first IS NOT NULL

@@ -27,13 +27,13 @@ WITH marked AS (
     FROM numbered
     GROUP BY id, device, rank, island
 )
-SELECT id, device, best.slot_first, best.slot_last, best.numbers
-FROM island AS told
+SELECT id, name, best.slot_first, best.slot_last, best.numbers
+FROM island AS told JOIN device ON number = told.device
 WHERE NOT EXISTS (
     FROM island AS other
     WHERE other.device = told.device AND other.id <> told.id
         AND other.slot_first <= told.slot_last AND other.slot_last >= told.slot_first
         AND (other.rank < told.rank OR (other.rank = told.rank AND other.score > told.score))
 )
-ORDER BY device, best.slot_first, id
+ORDER BY told.device, best.slot_first, id
 LIMIT $findings_max

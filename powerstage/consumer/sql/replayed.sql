@@ -1,15 +1,17 @@
 -- Periods in which all readings of a device say what they said in an earlier period.
-WITH repeated AS (
+INSERT INTO replayed
+WITH compared AS (
     SELECT
-        device, measure, slot, value,
+        device, measure,
         value = lag(value) OVER (PARTITION BY device, measure ORDER BY slot) AS is_same
-    FROM reading
+    FROM suspect
+    WHERE device % $batches = $batch
 ), chance AS (
     -- How improbable it is that a reading says the same as another, by how often the next one does.
     SELECT
         device, measure,
         -ln((count(*) FILTER (WHERE is_same) + 1) / (count(*) + 1)) AS nats
-    FROM repeated
+    FROM compared
     GROUP BY device, measure
 ), period AS (
     SELECT
@@ -19,7 +21,8 @@ WITH repeated AS (
         sum(nats) AS nats,
         list(value ORDER BY measure, slot) AS all_values,
         list(slot % $period_slots ORDER BY measure, slot) AS places
-    FROM reading JOIN chance USING (device, measure)
+    FROM suspect JOIN chance USING (device, measure)
+    WHERE (device, slot // $period_slots) IN (SELECT (device, period) FROM repeated)
     GROUP BY device, period
 ), paired AS (
     SELECT
@@ -28,9 +31,7 @@ WITH repeated AS (
     FROM period
 )
 SELECT
-    'value.replayed', device, period * $period_slots, (period + 1) * $period_slots - 1,
+    'value.replayed', name, period * $period_slots, (period + 1) * $period_slots - 1,
     MAP {'readings': readings::DOUBLE, 'periods_before': (period - earlier)::DOUBLE}
-FROM paired
+FROM paired JOIN device ON number = paired.device
 WHERE earlier IS NOT NULL AND nats >= $nats_min
-ORDER BY device, period
-LIMIT $findings_max

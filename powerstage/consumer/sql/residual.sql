@@ -1,93 +1,112 @@
--- How far each reading of power is from the device's own line over load, in its usual deviations.
--- The line: medians of power in parts of the load that the device had, straight in between.
+-- residual
+-- What power is expected of a device at each load, and how far from that it usually is.
+-- Readings are parted by load. In each part a line is laid through its own and those beside it,
+-- once what is far from the medians of larger blocks was brought nearer: a fault does not bend it.
+-- What follows needs the order.
 CREATE OR REPLACE TEMP TABLE residual AS
-WITH paired AS (
+WITH known AS (
+    SELECT
+        device,
+        count(*) AS readings,
+        min(slot) AS slot_first,
+        quantile_cont(load, 0.02) AS load_min,
+        quantile_cont(load, 0.98) AS load_max
+    FROM paired
+    WHERE device % $batches = $batch
+    GROUP BY device
+    HAVING readings >= $readings_min
+), parted AS (
     SELECT
         device,
         slot,
-        max(value) FILTER (WHERE measure = $load) AS load,
-        max(value) FILTER (WHERE measure = $power) * $watts AS power
-    FROM reading
-    GROUP BY device, slot
-    HAVING isfinite(load) AND isfinite(power)
-), known AS (
-    SELECT
-        *,
-        count(*) OVER history AS readings,
-        greatest($near_min, least($near_max, readings // 12)) AS readings_near,
-        quantile_cont(load, 0.02) OVER history AS load_min,
-        quantile_cont(load, 0.98) OVER history AS load_max
-    FROM paired
-    WINDOW history AS (PARTITION BY device)
-), parted AS (
-    SELECT
-        *,
-        ntile(least($parts_max, readings // $part_readings)) OVER (
-            PARTITION BY device ORDER BY load, slot
-        ) AS part
-    FROM known
-    WHERE readings >= $readings_min
-), knot AS (
-    SELECT device, part, median(load) AS load, median(power) AS power
+        load,
+        power,
+        ntile(least($parts_max, readings // $part_readings)) OVER by_load AS part,
+        ntile(least($blocks_max, readings // $part_readings)) OVER by_load AS block
+    FROM paired JOIN known USING (device)
+    WINDOW by_load AS (PARTITION BY device ORDER BY load, slot)
+), middle AS (
+    SELECT device, block, median(load) AS load, median(power) AS power
     FROM parted
-    GROUP BY device, part
+    GROUP BY device, block
 ), line AS (
-    SELECT device, list(load ORDER BY part) AS loads, list(power ORDER BY part) AS powers
-    FROM knot
-    GROUP BY device
-), placed AS (
-    SELECT
-        *,
-        greatest(1, least(
-            len(loads) - 1, len(list_filter(loads, lambda knot: knot <= load))
-        )) AS place
-    FROM parted JOIN line USING (device)
-), rough AS (
-    SELECT
-        *,
-        load BETWEEN load_min AND load_max AS is_known,
-        powers[place] + coalesce(
-            (load - loads[place]) * (powers[place + 1] - powers[place])
-            / nullif(loads[place + 1] - loads[place], 0),
-            0
-        ) AS rough
-    FROM placed
-), bounded AS (
-    SELECT
-        *,
-        1.4826 * mad(power - rough) OVER (PARTITION BY device) AS rough_deviation,
-        greatest(rough - 4 * rough_deviation, least(rough + 4 * rough_deviation, power)) AS bounded
-    FROM rough
-), fitted AS (
-    SELECT
-        *,
-        avg(bounded) OVER near + coalesce(
-            (load - avg(load) OVER near) * covar_pop(bounded, load) OVER near
-            / nullif(var_pop(load) OVER near, 0),
-            0
-        ) AS expected
-    FROM bounded
-    WINDOW near AS (
-        PARTITION BY device ORDER BY load, slot
-        ROWS BETWEEN readings_near PRECEDING AND readings_near FOLLOWING
-    )
-), limits AS (
     SELECT
         device,
-        quantile_cont(power - expected, 0.05) AS off_low,
-        quantile_cont(power - expected, 0.95) AS off_high
-    FROM fitted
+        block,
+        load AS load_middle,
+        power AS power_middle,
+        coalesce(
+            (lead(power, 1, power) OVER line - lag(power, 1, power) OVER line)
+            / nullif(lead(load, 1, load) OVER line - lag(load, 1, load) OVER line, 0),
+            0
+        ) AS slope
+    FROM middle
+    WINDOW line AS (PARTITION BY device ORDER BY block)
+), rough AS (
+    SELECT
+        device,
+        part,
+        load,
+        power,
+        power_middle + (load - load_middle) * slope AS rough
+    FROM parted JOIN line USING (device, block)
+), bound AS (
+    SELECT
+        device,
+        -- Half of a normal distribution is within 0.6745 deviations.
+        4 / 1.349 * (
+            quantile_cont(power - rough, 0.75) - quantile_cont(power - rough, 0.25)
+        ) AS off_max
+    FROM rough
     GROUP BY device
+), part_sum AS (
+    SELECT
+        device,
+        part,
+        count(*) AS readings,
+        sum(load) AS loads,
+        sum(load * load) AS load_squares,
+        sum(bounded) AS powers,
+        sum(load * bounded) AS products
+    FROM (
+        SELECT
+            device,
+            part,
+            load,
+            greatest(rough - off_max, least(rough + off_max, power)) AS bounded
+        FROM rough JOIN bound USING (device)
+    )
+    GROUP BY device, part
+), near_line AS (
+    -- Where load is as good as one value, there is no slope.
+    SELECT
+        device,
+        part,
+        sum(readings) OVER near AS readings_near,
+        sum(loads) OVER near / readings_near AS load_mean,
+        sum(powers) OVER near / readings_near AS power_mean,
+        sum(load_squares) OVER near / readings_near - load_mean * load_mean AS load_variance,
+        sum(products) OVER near / readings_near - load_mean * power_mean AS covariance
+    FROM part_sum
+    WINDOW near AS (PARTITION BY device ORDER BY part ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)
+), fitted AS (
+    SELECT
+        device,
+        slot,
+        load,
+        power,
+        power_mean + (load - load_mean)
+            * CASE WHEN load_variance > 1e-6 THEN covariance / load_variance ELSE 0 END AS expected
+    FROM parted JOIN near_line USING (device, part)
 ), spread AS (
     SELECT
         device,
-        min(slot) AS slot_first,
-        -- Without what is beyond a twentieth on both sides, a normal deviation is 0.912 of itself.
-        greatest($deviation_min, sqrt(avg(
-            greatest(off_low, least(off_high, power - expected)) ** 2
-        )) / 0.912) AS deviation,
+        -- Nine tenths of a normal distribution are within 1.645 deviations.
+        greatest($deviation_min, (
+            quantile_cont(power - expected, 0.95) - quantile_cont(power - expected, 0.05)
+        ) / 3.29) AS deviation,
         avg((power % $step = 0)::INTEGER) AS round_share
-    FROM fitted JOIN limits USING (device)
+    FROM fitted
     GROUP BY device
 )
 SELECT
@@ -99,13 +118,7 @@ SELECT
     expected,
     deviation,
     round_share,
-    load IS DISTINCT FROM lag(load) OVER series AS is_moved,
-    power IS DISTINCT FROM lag(power) OVER series
-        OR slot - lag(slot) OVER series > 1 AS is_other_power,
-    -- One spike makes no jump. Outside the loads that the device had, nothing is expected; and a
-    -- reading that says the same as the last in both measures is no evidence of anything.
-    CASE WHEN is_known AND (
-        load IS DISTINCT FROM lag(load) OVER series OR power IS DISTINCT FROM lag(power) OVER series
-    ) THEN greatest(-$off_max, least($off_max, (power - expected) / deviation)) END AS off
-FROM fitted JOIN spread USING (device)
-WINDOW series AS (PARTITION BY device ORDER BY slot)
+    -- Outside the loads that the device had, nothing is expected.
+    load BETWEEN load_min AND load_max AS is_known
+FROM fitted JOIN spread USING (device) JOIN known USING (device)
+ORDER BY device, slot
