@@ -1,5 +1,7 @@
 """``powerstage report``: what was accepted, as one page."""
 
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -11,7 +13,6 @@ from powerstage.consumer.look_over import look_over
 from powerstage.display import Terminal
 from powerstage.display.document import document
 from powerstage.display.overview import overview_part, show_overview
-from powerstage.display.page import render, serving
 from powerstage.errors import UsageError
 
 
@@ -48,8 +49,15 @@ def report(
     if is_serving:
         _serve(terminal, lake_path, port or 0)
         return
-    with Lake(lake_path) as lake, Checker() as checker:
+    # The libraries that draw take as long to import as the worker to look.
+    with (
+        Lake(lake_path) as lake,
+        Checker() as checker,
+        ThreadPoolExecutor(max_workers=1) as aside,
+    ):
+        page = aside.submit(import_module, "powerstage.display.page")
         overview = look_over(lake, checker, now=now())
+        render = page.result().render
     # A browser that has it open never sees half of it.
     draft = page_path.with_name(f".{page_path.name}.draft")
     draft.write_text(render(overview, lake_path), encoding="utf-8")
@@ -61,6 +69,8 @@ def report(
 
 
 def _serve(terminal: Terminal, lake_path: Path, port: int) -> None:
+    from powerstage.display.page import render, serving
+
     def state() -> str:
         with Lake(lake_path) as lake:
             return lake.ledger.fact("records") or "0"

@@ -18,7 +18,7 @@ SELECT
     measure = $load AS is_load,
     readings,
     value_mean * readings AS value_sum,
-    (energy_kwh::DECIMAL(38, 6) * 1000000)::BIGINT AS energy
+    energy_kwh
 FROM hourly;
 -- Energy is counted in milliwatt-hours.
 CREATE TEMP TABLE bucket_use AS
@@ -40,7 +40,7 @@ FROM (
     SELECT
         site,
         (start_s - $origin_s) // $bucket_s * $bucket_s + $origin_s AS start,
-        sum(energy) AS energy,
+        (sum(energy_kwh) * 1000000)::BIGINT AS energy,
         sum(readings)::BIGINT AS readings,
         coalesce(sum(readings) FILTER (is_power), 0)::BIGINT AS power_readings
     FROM seen
@@ -68,7 +68,7 @@ FROM (
         SELECT
             device,
             arg_max(site, start_s) AS site,
-            sum(energy) AS energy,
+            (sum(energy_kwh) * 1000000)::BIGINT AS energy,
             sum(readings)::BIGINT AS readings,
             (sum(value_sum) FILTER (is_power) / sum(readings) FILTER (is_power)) * $watts AS power,
             sum(value_sum) FILTER (is_load) / sum(readings) FILTER (is_load) AS load
