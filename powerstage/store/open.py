@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from powerstage.errors import StoreRefusedError, UsageError
@@ -145,4 +145,10 @@ def _client(url: str, endpoint_url: str | None) -> "S3Client":
             cause="the AWS settings (environment, ~/.aws/config) cannot be used",
             fix="check AWS_PROFILE and AWS_ENDPOINT_URL: aws configure list",
         ) from error
+    client.meta.events.register_last("before-call.s3", _ask_no_leave)
     return client
+
+
+def _ask_no_leave(params: dict[str, Any], **_: object) -> None:
+    """Send a body at once: boto3 would ask first, and wait for an answer with each object."""
+    params["headers"].pop("Expect", None)
