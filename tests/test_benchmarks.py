@@ -85,6 +85,20 @@ def test_the_whole_way_is_measured_by_step_and_by_size(tmp_path: Path) -> None:
     assert [row["feed"] for row in found if "feed" in row] == ["20 devices, 1 d"]
 
 
+def test_what_plan_tells_is_held_to_what_is_taken(tmp_path: Path) -> None:
+    """A quick run has bytes and CPU of both sides, and leaves the package's coefficients alone."""
+    before = (ROOT / "powerstage" / "plan.json").read_bytes()
+    assert [row["what"] for row in _rows("plan", tmp_path)] == [
+        "inventory, bytes",
+        "telemetry, bytes",
+        "commits, bytes",
+        "receipts, bytes",
+        "producer CPU, s",
+        "consumer CPU, s",
+    ]
+    assert (ROOT / "powerstage" / "plan.json").read_bytes() == before
+
+
 def test_boto3_alone_moves_as_many_at_once_as_ours() -> None:
     """Else the two would not be beside each other."""
     assert moving_boto3.THREADS == SENDERS == FETCHERS

@@ -24,6 +24,7 @@ _INTERRUPTED_QUERY: Final = "Query interrupted"
 _COMMANDS: Final = {
     "demo": ("powerstage.cli.demo", "The whole story on an embedded S3, with faults."),
     "contract": ("powerstage.cli.contract", "The agreement: lint, read, compare and convert it."),
+    "plan": ("powerstage.cli.plan", "What an exchange takes: requests, bytes, CPU."),
     "kit": ("powerstage.cli.kit", "What both sides take home: data and tests."),
     "synth": ("powerstage.cli.produce", "Publish mock inventory and telemetry."),
     "publish": ("powerstage.cli.produce", "Check a real export and publish it."),

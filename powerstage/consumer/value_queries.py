@@ -11,7 +11,7 @@ from powerstage.engine import sql_double, sql_file, sql_name, sql_statements, sq
 
 _FINDINGS_MAX: Final = 1_000
 # A device without so much history has no line.
-_HISTORY_MIN: Final = timedelta(days=2)
+HISTORY_MIN: Final = timedelta(days=2)
 _READINGS_MIN: Final = 48
 _PART_READINGS: Final = 24
 _PARTS_MAX: Final = 72
@@ -176,7 +176,7 @@ def _period_slots(contract: Contract) -> int:
 
 
 def _readings_min(contract: Contract) -> int:
-    return max(_READINGS_MIN, _HISTORY_MIN // contract.roles.reading_interval)
+    return max(_READINGS_MIN, HISTORY_MIN // contract.roles.reading_interval)
 
 
 def _file(name: str, **values: object) -> str:

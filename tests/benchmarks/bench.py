@@ -18,6 +18,7 @@ from tests.benchmarks import (
     machine,
     page,
     peer_faults,
+    plan,
     profile,
     start,
     synthesis,
@@ -38,6 +39,7 @@ PARTS: Final[Mapping[str, Callable[[bool], Iterator[Table]]]] = {
     "cluster": cluster.tables,
     "profile": profile.tables,
     "page": page.tables,
+    "plan": plan.tables,
     "faults": peer_faults.tables,
 }
 END: Final = "<!-- the end of it -->\n"

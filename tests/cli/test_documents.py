@@ -18,6 +18,7 @@ COMMANDS = [
     "contract lint",
     "contract show",
     "contract diff {old}.yaml {new}.yaml",
+    "plan --devices 1",
     "kit {tmp}/kit --devices 1",
     "synth {tmp}/export --export parquet --devices 1",
     "synth {tmp}/feed --devices 1",
