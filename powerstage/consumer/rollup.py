@@ -7,6 +7,7 @@ accepted file of telemetry; it holds what that file says, whichever inventory is
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -196,5 +197,7 @@ class Rollups:
 def _forget_old(folder: Path, ours: Path) -> None:
     """Remove what killed processes left behind: drafts that nobody has been at for an hour."""
     for drafts in folder.glob(f"{_DRAFTS}*"):
-        if ours.stat().st_mtime - drafts.stat().st_mtime > _OLD_SECONDS:
-            shutil.rmtree(drafts, ignore_errors=True)
+        # Another thread may have finished with its own meanwhile.
+        with suppress(FileNotFoundError):
+            if ours.stat().st_mtime - drafts.stat().st_mtime > _OLD_SECONDS:
+                shutil.rmtree(drafts, ignore_errors=True)

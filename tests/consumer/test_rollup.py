@@ -137,6 +137,17 @@ def test_drafts_of_a_killed_process_do_not_stay(
     assert drafts.is_dir() == is_left
 
 
+def test_drafts_that_go_while_they_are_looked_at_are_no_error(feed: Feed, tmp_path: Path) -> None:
+    """As those of another thread do; here a name of nothing stands for them."""
+    feed.consume()
+    rolled = next((tmp_path / "lake" / "rollups").rglob("*.parquet"))
+    rolled.unlink()
+    (rolled.parent / ".drafts-x").symlink_to(tmp_path / "gone")
+    with Lake(tmp_path / "lake") as lake, Checker() as checker:
+        lake.write_views(checker)
+    assert rolled.is_file()
+
+
 def test_a_corrected_period_is_rolled_up_as_it_is_now(contract: Contract, tmp_path: Path) -> None:
     """The revision before it counts no more."""
     agreed = with_intervals(contract, reading_seconds=3600, delivery_hours=24)
