@@ -30,7 +30,7 @@ CONNECT_SECONDS_MAX: Final = 10
 # So long a cluster may be without a worker: one that died is often started anew.
 LONELY_SECONDS_MAX: Final = 30
 _LOOK_EVERY_SECONDS: Final = 1
-_ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:[0-9]+")
+_ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:[0-9]+")
 _AGAIN: Final = "run it again: what was done stays, nothing else was committed"
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,18 +54,20 @@ class Workers(Executor):
     def __init__(self, executor: Executor, count: int) -> None:
         self.count = count
         self._executor = executor
+        self._turn = threading.Lock()
         self._waiting: set[Future[Any]] = set()
 
     def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a function called; all must be such that can be pickled."""
         task = pickle.dumps((call, args, kwargs))
         done: Future[T] = Future()
-        done.set_running_or_notify_cancel()
         try:
             found = self._executor.submit(run, versions(), task)
         except BrokenProcessPool as error:
             raise _gone(str(error)) from error
-        self._waiting.add(done)
+        with self._turn:
+            self._waiting.add(done)
+        done.add_done_callback(partial(_cancel_too, found))
         found.add_done_callback(partial(self._settle, done))
         return done
 
@@ -75,14 +77,23 @@ class Workers(Executor):
             self._settle(done, _failed(error))
 
     def _settle(self, done: Future[T], found: Future[T]) -> None:
-        if done not in self._waiting:
+        with self._turn:
+            if done not in self._waiting:
+                return
+            self._waiting.discard(done)
+        if not done.set_running_or_notify_cancel():
             return
-        self._waiting.discard(done)
         error = CancelledError() if found.cancelled() else found.exception()
         if error is None:
             done.set_result(found.result())
         else:
             done.set_exception(error if isinstance(error, PowerstageError) else _translated(error))
+
+
+def _cancel_too(found: Future[Any], done: Future[Any]) -> None:
+    """Let nobody do what nobody waits for."""
+    if done.cancelled():
+        found.cancel()
 
 
 def _failed(error: WorkerError) -> Future[Any]:
@@ -97,18 +108,26 @@ def run(wanted: dict[str, str], task: bytes) -> Any:  # noqa: ANN401 - whatever 
     Raises:
         EnvironmentFailedError: versions differ.
     """
-    here = f"{socket.gethostname()}, process {os.getpid()}"
+    here = f"the worker on {socket.gethostname()} (process {os.getpid()})"
     if wanted != versions():
         raise EnvironmentFailedError(
-            f"a worker runs {_listed(versions())}, this is {_listed(wanted)}",
-            cause=f"on {here}",
+            f"{here} runs {_listed(versions())}, this is {_listed(wanted)}",
             fix="install the same versions there",
         )
+    import duckdb  # noqa: PLC0415 - where parts are done it is there anyway
+
     call, args, kwargs = pickle.loads(task)  # noqa: S301 - it comes from whoever started us
     try:
         return call(*args, **kwargs)
+    except (OSError, MemoryError, duckdb.Error) as error:
+        raise WorkerError(
+            f"{here} failed",
+            cause=f"{type(error).__name__}: {error}",
+            fix=f"see to its disk, memory and TMPDIR; then {_AGAIN}",
+        ) from error
     except PowerstageError as error:
-        error.cause = "; ".join(filter(None, [error.cause, f"on {here}"]))
+        error.message = f"{here}: {error.message}"
+        error.fix = f"there, where that worker was started: {error.fix}"
         raise
 
 
@@ -136,7 +155,7 @@ def cluster(address: str) -> Iterator[Workers]:
     client = _connected(address)
     ended = threading.Event()
     try:
-        workers = Workers(client.get_executor(pure=False), sum(client.nthreads().values()))
+        workers = Workers(_OnDask(client), sum(client.nthreads().values()))
         watch = threading.Thread(target=_watch, args=(client, workers, ended, address))
         watch.start()
         try:
@@ -146,6 +165,31 @@ def cluster(address: str) -> Iterator[Workers]:
             watch.join()
     finally:
         client.close()
+
+
+class _OnDask(Executor):
+    """Dask's own executor leaves a future open for ever where the connection breaks meanwhile."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have a function called by a worker."""
+        done: Future[T] = Future()
+        theirs = self._client.submit(call, *args, pure=False, **kwargs)
+        done.add_done_callback(partial(_cancel_too, theirs))
+        theirs.add_done_callback(partial(_take, done))
+        return done
+
+
+def _take(done: Future[T], theirs: Any) -> None:  # noqa: ANN401 - Dask is not typed
+    """Settle a future with what became of one of Dask's, whatever that is."""
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        done.set_result(theirs.result())
+    except BaseException as error:  # noqa: BLE001 - whoever waits is told
+        done.set_exception(error)
 
 
 def _connected(address: str) -> "Client":
@@ -159,7 +203,7 @@ def _connected(address: str) -> "Client":
         import dask  # noqa: PLC0415
 
         # What it would log of lost workers comes back as errors.
-        quiet = {"distributed": "critical", "distributed.client": "critical"}
+        quiet = dict.fromkeys(("distributed", "distributed.client", "tornado"), "critical")
         with dask.config.set({"logging": quiet}):
             from distributed import Client  # noqa: PLC0415
     except ImportError as error:
@@ -169,6 +213,12 @@ def _connected(address: str) -> "Client":
         ) from error
     try:
         client = Client(address, timeout=CONNECT_SECONDS_MAX, set_as_default=False)
+    except (TypeError, ValueError, ImportError) as error:
+        raise UsageError(
+            f"cannot connect to {address}",
+            cause=str(error),
+            fix="configure Dask for it (distributed.comm.tls), or name tcp://host:8786",
+        ) from error
     except OSError as error:
         raise EnvironmentFailedError(
             f"no scheduler answers at {address}",
@@ -222,9 +272,12 @@ def _gone(cause: str) -> WorkerError:
 def _translated(error: BaseException) -> WorkerError:
     if isinstance(error, BrokenProcessPool):
         return _gone(str(error))
-    if isinstance(error, CancelledError):
-        cause = "the scheduler is gone, or somebody cancelled it"
-        return WorkerError("a part of the work was dropped", cause=cause, fix=_AGAIN)
+    if isinstance(error, CancelledError | OSError):
+        return WorkerError(
+            "a part of the work was dropped",
+            cause="the scheduler or the way to it is gone, or somebody cancelled it",
+            fix=f"see that scheduler and workers are up (theirs end with it), then {_AGAIN}",
+        )
     if type(error).__name__ == "KilledWorker":
         return WorkerError("workers died of a part of the work", cause=str(error), fix=_AGAIN)
     return WorkerError(

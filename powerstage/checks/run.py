@@ -257,9 +257,11 @@ class Checker:
 
     def _done(self, job: dict[str, Any], failure: str, *, fix: str = "") -> dict[str, Any]:
         """The answer to a job that is no judging: it is done, or the tool is broken."""
-        answer, cause, _ = self._answer(job)
+        with self._turn:
+            answer, cause, _ = self._answer(job)
+            if answer is None or "error" in answer:
+                self.close()
         if answer is None or "error" in answer:
-            self.close()
             raise WorkerError(failure, cause=str(answer["error"]) if answer else cause, fix=fix)
         return answer
 

@@ -87,7 +87,7 @@ def workers_options(command: _F) -> _F:
         "worker_count",
         type=click.IntRange(1, 256),
         metavar="N",
-        help="Work in so many processes of this machine.",
+        help="Work in so many processes; by itself in threads of one, and on all processors.",
     )
     return workers(scheduler(command))
 

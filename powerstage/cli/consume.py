@@ -132,6 +132,7 @@ def consume(
                     name=name,
                     contract=contract,
                     rejudge=rejudge,
+                    fetchers=_fetchers(cluster),
                     workers=worker_count,
                     executor=cluster,
                     on_judgement=show,
@@ -192,13 +193,17 @@ def _consume_once(
             name=name,
             contract=contract,
             rejudge=rejudge,
-            # Whoever has judged a delivery finds the next one waiting.
-            fetchers=max(FETCHERS, 2 * cluster.count) if cluster else FETCHERS,
+            fetchers=_fetchers(cluster),
             workers=worker_count,
             executor=cluster,
             on_discovered=expect,
             on_judgement=show_one,
         )
+
+
+def _fetchers(cluster: "Workers | None") -> int:
+    """Whoever has judged a delivery finds the next one waiting."""
+    return max(FETCHERS, 2 * cluster.count) if cluster else FETCHERS
 
 
 def _show_look(terminal: Terminal, consumed: Consumed, feed: str, *, as_json: bool) -> None:

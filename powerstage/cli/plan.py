@@ -75,8 +75,8 @@ def _show(
             },
             "bytes sent": [side.sent_bytes for side in sides],
             "bytes received": [side.received_bytes for side in sides],
-            "CPU hours": [side.cpu_seconds / 3600 for side in sides],
-            "CPU seconds for a period": [side.period_cpu_seconds for side in sides],
+            "CPU hours, all in one run": [side.cpu_seconds / 3600 for side in sides],
+            "CPU seconds, a run a period": [side.period_cpu_seconds for side in sides],
             "workers to keep up": [side.workers_to_keep_up for side in sides],
             "workers to catch up": [side.workers_to_catch_up for side in sides],
         },
@@ -94,7 +94,7 @@ def _show_numbers(
     """A table whose numbers stand below each other, and which are counts unless they have parts."""
     width = 17
     terminal.table(
-        [f"{headers[0]:<24}", *(f"{header:>{width}}" for header in headers[1:])],
+        [f"{headers[0]:<27}", *(f"{header:>{width}}" for header in headers[1:])],
         [
             (name, *(f"{n:>{width},}" if isinstance(n, int) else f"{n:>{width},.2f}" for n in row))
             for name, row in rows.items()
@@ -104,12 +104,14 @@ def _show_numbers(
 
 def _explained(planned: ExchangePlan) -> Iterator[str]:
     looks = planned.days * 24 * 60
-    yield "S3 bills PUT and LIST as one class of requests, GET and HEAD as the other. All is"
-    yield "published by one run and consumed by one; consume --follow, looking each minute, sends"
+    yield "S3 bills PUT and LIST as one class of requests, GET and HEAD as the other. Requests are"
+    yield "those of one run for all on either side; consume --follow, looking each minute, sends"
     yield (
         f"up to {planned.list_requests_per_look} LIST a look:"
         f" {looks * planned.list_requests_per_look:,} in all that time."
     )
+    yield "The producer is synth: publish reads an export in place of making readings. Each run of"
+    yield "consume also looks at the last weeks: most of what a run a period takes is that."
     yield "A worker is a process on a core of its own. Those that keep up have done a period's work"
     yield f"before the next is due; those that catch up do that of {_days(planned)} in one day."
 

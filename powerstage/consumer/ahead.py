@@ -211,6 +211,6 @@ class _Judges:
         if judgement.verdict == "accepted" and slot.dataset == "telemetry" and is_large:
             files = {file.sha256: path for file, path in judgement.files}
             # It is no part of the verdict: what failed is tried again when all are recorded.
-            with suppress(WorkerError), self._free.one() as checker:
+            with suppress(WorkerError, OSError), self._free.one() as checker:
                 self._rollups.write(checker, files)
         return judgement

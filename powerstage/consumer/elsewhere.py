@@ -12,7 +12,7 @@ from typing import Final
 from powerstage.checks import Checker, FileFormat, InputFile, Plan, Report
 from powerstage.consumer.fetch import fetch
 from powerstage.contract import DataFile
-from powerstage.errors import StoreUnavailableError
+from powerstage.errors import EnvironmentFailedError, StoreUnavailableError
 from powerstage.store import Get, Store
 
 
@@ -70,7 +70,7 @@ def check_fetched(
 
     Raises:
         StoreUnavailableError: other bytes came than those that were hashed before.
-        ObjectNotFoundError: a file is not there any more.
+        EnvironmentFailedError: this process does not find a file.
         WorkerError: no verdict.
     """
     with tempfile.TemporaryDirectory(prefix="powerstage-check-") as folder, _checker() as checker:
@@ -90,7 +90,15 @@ def _data_file(key: str, path: Path) -> DataFile:
 
 def _fetched(store: Get, file: DataFile, folder: str) -> Path:
     path = Path(folder, file.sha256)
-    if not fetch(store, file, path).is_as_promised(file):
+    found = fetch(store, file, path)
+    if found.size_bytes is None:
+        raise EnvironmentFailedError(
+            f"a worker finds no {file.key}",
+            cause="its settings name another store, its credentials may not read, or it shares no"
+            " such folder",
+            fix="give it the same AWS_ENDPOINT_URL, AWS_REGION and rights as here",
+        )
+    if not found.is_as_promised(file):
         raise StoreUnavailableError(
             f"{file.key} came with other bytes than before", fix="run it again"
         )

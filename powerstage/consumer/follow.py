@@ -37,6 +37,7 @@ def follow(
     name: str = DEFAULT_CONSUMER,
     contract: Contract | None = None,
     rejudge: bool = False,
+    fetchers: int = FETCHERS,
     workers: int | None = None,
     executor: Executor | None = None,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
@@ -56,6 +57,7 @@ def follow(
         name: what receipts call this consumer.
         contract: the contract to hold deliveries against from now on; None for the pinned one.
         rejudge: judge again, at the first look, all that was refused.
+        fetchers: how many deliveries are fetched at once.
         workers: how many judge on this machine at most; None for one per processor.
         executor: judges telemetry in their place.
         on_judgement: called after each verdict is recorded.
@@ -78,7 +80,7 @@ def follow(
                 found=None if first else found,
                 rejudge=first and rejudge,
                 stop=lambda: wait(0),
-                fetchers=FETCHERS,
+                fetchers=fetchers,
                 workers=workers,
                 executor=executor,
                 on_judgement=on_judgement,

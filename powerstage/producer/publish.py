@@ -11,11 +11,12 @@ import tempfile
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Final, TypeVar
 
 from powerstage.contract import Commit, DataFile, InventoryPin, Slot, period_text
@@ -27,6 +28,8 @@ from powerstage.store import Store
 
 # Enough at once to hide the latency of a request.
 SENDERS: Final = 8
+# Whoever has made a part finds another waiting, and no more of them.
+_PARTS_PER_SENDER: Final = 4
 T = TypeVar("T")
 
 
@@ -100,9 +103,15 @@ class _Team:
         self._is_own = executor is None
         self._executor = executor or ThreadPoolExecutor(senders, "powerstage-part")
         self._pool = ThreadPoolExecutor(senders, thread_name_prefix="powerstage-send")
+        self._begun: set[Future[DataFile]] = set()
+        self._room = BoundedSemaphore(_PARTS_PER_SENDER * senders)
+        self._is_closed = False
 
     def close(self) -> None:
         """Begin nothing more, and wait for what was begun."""
+        self._is_closed = True
+        for part in list(self._begun):
+            part.cancel()
         self._pool.shutdown(cancel_futures=True)
         if self._is_own:
             self._executor.shutdown()
@@ -110,11 +119,26 @@ class _Team:
     def make(self, period: datetime, *, send: bool) -> Offer:
         """Make all parts of a period, and send them or not."""
         store = self._store if send else None
-        parts = [self._executor.submit(send_part, part, period, store) for part in self._parts]
+        parts = [self._begin(part, period, store) for part in self._parts]
         files = tuple(self._result(part, period, number) for number, part in enumerate(parts, 1))
         if send and not self._is_own:
             self._require_seen(files)
         return Offer(dataset="telemetry", period=period, files=files)
+
+    def _begin(self, part: Source, period: datetime, store: Store | None) -> Future[DataFile]:
+        """Have a part made when it is its turn; few wait at a time."""
+        self._room.acquire()
+        if self._is_closed:
+            self._room.release()
+            raise CancelledError
+        begun = self._executor.submit(send_part, part, period, store)
+        self._begun.add(begun)
+        begun.add_done_callback(self._end)
+        return begun
+
+    def _end(self, part: Future[DataFile]) -> None:
+        self._begun.discard(part)
+        self._room.release()
 
     def _result(self, part: Future[DataFile], period: datetime, number: int) -> DataFile:
         try:

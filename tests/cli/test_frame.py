@@ -336,9 +336,10 @@ def test_an_interrupt_while_duckdb_works_is_one() -> None:
         "from powerstage.engine import connect\n"
         "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
         "def work(store, *, clock):\n"
-        "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
         # One thread: with more, DuckDB 2.0.1 sometimes looks for a signal only at its end.
-        "    connect(threads=1).execute('SELECT sum(hash(range)) FROM range(100000000000)')\n"
+        "    connection = connect(threads=1)\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
+        "    connection.execute('SELECT sum(hash(range)) FROM range(100000000000)')\n"
         "commands.feed_status = work\n"
         "frame.main()",
         "status",

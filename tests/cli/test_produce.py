@@ -191,7 +191,7 @@ def test_faults_do_not_go_into_an_export(powerstage: Run, tmp_path: Path) -> Non
     """``--faults`` with ``--export`` is refused with 2, and nothing is written."""
     done = powerstage("synth", tmp_path / "new", *SMALL, "--export", "csv", "--faults", "nan_value")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--faults does not go with --export" in done.stderr
+    assert "--export goes with neither --faults" in done.stderr
     assert not (tmp_path / "new").exists()
 
 
