@@ -145,7 +145,9 @@ def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
 def _read_rows(job: dict[str, Any], database: Path) -> dict[str, Any]:
     try:
         with connect_without_macros(
-            threads=2, memory_limit=ROWS_MEMORY, database=str(database)
+            threads=2,
+            memory_limit=ROWS_MEMORY if job["in_file"] else ENGINE_MEMORY,
+            database=str(database) if job["in_file"] else ":memory:",
         ) as connection:
             _lock(connection, [*job["paths"], str(database), f"{database}.wal"], "UTC")
             *statements, rows = job["rows_of"]

@@ -68,7 +68,7 @@ def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedF
         found = findings_of(
             contract,
             files_query(contract, "telemetry", files),
-            lambda statements: checker.ask_rows(statements, files),
+            lambda statements: checker.ask_rows(statements, files, in_file=True),
             periods=len(periods),
             shares=_parts(readings, READINGS_MAX),
             share=max(periods, default=_EPOCH).toordinal(),

@@ -13,7 +13,9 @@ def test_a_long_table_stands_in_its_file_alone() -> None:
     """Longer than the memory that there is, and nothing of it had to be put aside."""
     with Checker() as checker:
         ((count, aside),) = checker.ask_rows(
-            [LONG, "SELECT count(*), (SELECT count(*) FROM duckdb_temporary_files()) FROM long"], []
+            [LONG, "SELECT count(*), (SELECT count(*) FROM duckdb_temporary_files()) FROM long"],
+            [],
+            in_file=True,
         )
     assert (ROWS_MEMORY, count, aside) == ("128MiB", 20_000_000, 0)
 
@@ -27,6 +29,7 @@ def test_a_job_leaves_no_file() -> None:
                 "SELECT path FROM duckdb_databases() WHERE path <> ''",
             ],
             [],
+            in_file=True,
         )
         folder = Path(database).parent
         assert (folder.exists(), folder.parent.exists()) == (False, True)
