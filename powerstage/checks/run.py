@@ -236,14 +236,19 @@ class Checker:
         }
         self._done(job, f"cannot write {path}")
 
-    def ask_rows(self, statements: Sequence[str], files: Sequence[Path]) -> list[list[Any]]:
+    def ask_rows(
+        self, statements: Sequence[str], files: Sequence[Path], *, in_file: bool = False
+    ) -> list[list[Any]]:
         """Run statements that may read these files and no others: the rows of the last.
+
+        ``in_file``: their tables may be longer than memory, and stand in a file.
 
         Raises:
             WorkerError: they could not be run.
         """
         job = {
             "rows_of": list(statements),
+            "in_file": in_file,
             "paths": [str(path) for path in files],
             **_limits(len(files)),
         }

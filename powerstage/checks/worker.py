@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Final
@@ -24,6 +25,8 @@ from powerstage.process import DIED_OF_MEMORY, DIED_OF_NARROW_LIMITS
 # own limit first, which does not depend on where its blocks happen to lie.
 MEMORY_BYTES_MAX: Final = 3 * 1024**3
 ENGINE_MEMORY: Final = "1GiB"
+# Of rows of many files there is no end: their tables stand in a file, and in here what is at work.
+ROWS_MEMORY: Final = "128MiB"
 ENGINE_DISK: Final = "4GiB"
 # A delivery has a file or two, its inventory one.
 LINKS_MAX: Final = 64
@@ -120,9 +123,10 @@ def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
             job = linked
             with engine.connect() as connection:
                 return scan.run(connection, job)
+        if "rows_of" in job:
+            with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+                return _read_rows(job, Path(folder, "rows.duckdb"))
         with connect_without_macros(threads=2, memory_limit=ENGINE_MEMORY) as connection:
-            if "rows_of" in job:
-                return _read_rows(connection, job)
             _lock(connection, views.paths(job), job["plan"]["timezone"])
             if "empty" in job:
                 return query.bind(connection, job)
@@ -138,13 +142,18 @@ def _answer(job: dict[str, Any], engine: _Engine) -> dict[str, Any]:
             engine.unlink()
 
 
-def _read_rows(connection: Connection, job: dict[str, Any]) -> dict[str, Any]:
-    _lock(connection, job["paths"], "UTC")
+def _read_rows(job: dict[str, Any], database: Path) -> dict[str, Any]:
     try:
-        *statements, rows = job["rows_of"]
-        for statement in statements:
-            connection.execute(statement)
-        return {"rows": connection.execute(rows).fetchall()}
+        with connect_without_macros(
+            threads=2,
+            memory_limit=ROWS_MEMORY if job["in_file"] else ENGINE_MEMORY,
+            database=str(database) if job["in_file"] else ":memory:",
+        ) as connection:
+            _lock(connection, [*job["paths"], str(database), f"{database}.wal"], "UTC")
+            *statements, rows = job["rows_of"]
+            for statement in statements:
+                connection.execute(statement)
+            return {"rows": connection.execute(rows).fetchall()}
     except duckdb.OutOfMemoryException:
         raise
     except (duckdb.InternalException, duckdb.FatalException) as error:

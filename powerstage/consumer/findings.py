@@ -15,7 +15,7 @@ from powerstage.checks import Check, Checker, FeedFinding, feed_check, held_to_f
 from powerstage.consumer.accepted_rows import files_query
 from powerstage.consumer.lake import Lake
 from powerstage.consumer.receipts import rules_of
-from powerstage.consumer.value_queries import reading_views, value_queries
+from powerstage.consumer.value_queries import value_statements
 from powerstage.contract import Contract
 
 # What is looked at: the last weeks, and of a fleet that has more readings in them a share of the
@@ -23,7 +23,7 @@ from powerstage.contract import Contract
 WINDOW: Final = timedelta(days=28)
 READINGS_MAX: Final = 30_000_000
 # The devices are looked at in so many readings at a time: the worker's memory has an end.
-_BATCH_READINGS: Final = 2_000_000
+_BATCH_READINGS: Final = 1_000_000
 
 VALUE_CHECKS: Final = tuple(
     feed_check(id_, words, expected)
@@ -68,7 +68,7 @@ def find_values(lake: Lake, checker: Checker, contract: Contract) -> tuple[FeedF
         found = findings_of(
             contract,
             files_query(contract, "telemetry", files),
-            lambda statements: checker.ask_rows(statements, files),
+            lambda statements: checker.ask_rows(statements, files, in_file=True),
             periods=len(periods),
             shares=_parts(readings, READINGS_MAX),
             share=max(periods, default=_EPOCH).toordinal(),
@@ -100,9 +100,10 @@ def findings_of(
         share: which of them is looked at; a number past the last begins anew.
         batches: in how many parts its devices are looked at.
     """
-    views = reading_views(contract, readings, shares=shares, share=share)
-    queries = value_queries(contract, periods=periods, batches=batches)
-    found = [_finding(contract, row) for query in queries for row in ask([*views, *query])]
+    statements = value_statements(
+        contract, readings, periods=periods, shares=shares, share=share, batches=batches
+    )
+    found = [_finding(contract, row) for row in ask(statements)] if statements else []
     return tuple(sorted(found, key=_place))
 
 

@@ -1,12 +1,10 @@
 """SQL for findings about values, and the thresholds that it has."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from math import log
 from typing import Final
 
 from powerstage.contract import Contract
-from powerstage.contract.model import Measure
 from powerstage.engine import sql_double, sql_file, sql_name, sql_statements, sql_text
 
 _FINDINGS_MAX: Final = 1_000
@@ -41,18 +39,40 @@ _SHARE_MIN: Final = 0.03
 _PACKAGE: Final = "powerstage.consumer"
 
 
-def reading_views(contract: Contract, readings: str, *, shares: int, share: int) -> list[str]:
-    """Statements that create the view ``reading``: of a share of the devices.
+def value_statements(
+    contract: Contract, readings: str, *, periods: int, shares: int, share: int, batches: int
+) -> list[str]:
+    """Statements of which the last is a query for findings.
 
-    Its columns are device (a number; the table ``device`` has the names), measure, slot (the number
-    of the interval since 1970) and value.
+    Its columns are id, device, first slot, last slot and numbers; a slot is the number of an
+    interval since 1970. Only the table of all readings grows with them; the devices of a batch are
+    looked at in memory. Where nothing can be found in so few periods, there are no statements.
 
     Args:
-        contract: what columns mean.
+        contract: what columns mean, which measures there are, and how long intervals are.
         readings: SQL for the readings, with the contract's columns.
+        periods: how many periods they are of.
         shares: how many shares of the devices there are.
         share: which of them is looked at; a number past the last begins anew.
+        batches: in how many parts its devices are looked at.
     """
+    slots = periods * _period_slots(contract)
+    of_batch = [*_against_lines(contract, slots), *_replayed(contract, periods, slots)]
+    if not of_batch:
+        return []
+    return [
+        *_accepted(contract, readings, shares=shares, share=share % shares, batches=batches),
+        *sql_statements(_PACKAGE, "found.sql"),
+        *(
+            statement
+            for batch in range(batches)
+            for statement in (_file("reading.sql", batch=batch), *of_batch)
+        ),
+        _file("finding.sql", findings_max=_FINDINGS_MAX),
+    ]
+
+
+def _accepted(contract: Contract, readings: str, **values: object) -> list[str]:
     roles = contract.roles
     device, stamp = sql_name(roles.device), f"epoch_us({sql_name(roles.stamp)})"
     interval_us = roles.reading_interval // timedelta(microseconds=1)
@@ -62,50 +82,25 @@ def reading_views(contract: Contract, readings: str, *, shares: int, share: int)
         f" {start} // {interval_us} AS slot, {sql_name(roles.value)}::DOUBLE AS value"
         f" FROM ({readings})"
     )
-    return sql_statements(
-        _PACKAGE, "reading.sql", delivered=delivered, shares=shares, share=share % shares
-    )
+    return sql_statements(_PACKAGE, "accepted.sql", delivered=delivered, **values)
 
 
-def value_queries(contract: Contract, *, periods: int, batches: int) -> Iterator[list[str]]:
-    """Statements over a view ``reading``, the last of each list a query for findings.
-
-    Where nothing can be found in so few periods, nothing is asked.
-
-    Args:
-        contract: which measures there are, and how long intervals are.
-        periods: how many periods the readings are of.
-        batches: in how many parts the devices are looked at.
-    """
-    slots = periods * _period_slots(contract)
-    power, load = contract.power, contract.load
-    if power is not None and load is not None and slots >= _readings_min(contract):
-        yield _against_lines(contract, power, load, batches)
+def _replayed(contract: Contract, periods: int, slots: int) -> list[str]:
+    period_slots = _period_slots(contract)
     # A period of few readings is repeated by chance.
-    nats_max = _period_slots(contract) * len(contract.measures) * log(slots + 1)
-    if periods > 1 and nats_max >= _REPLAY_NATS_MIN:
-        yield _replayed(contract, batches)
-
-
-def _replayed(contract: Contract, batches: int) -> list[str]:
-    slots = _period_slots(contract)
+    nats_max = period_slots * len(contract.measures) * log(slots + 1)
+    if periods <= 1 or nats_max < _REPLAY_NATS_MIN:
+        return []
     return [
-        *sql_statements(_PACKAGE, "repeated.sql", period_slots=slots),
-        *(
-            _file(
-                "replayed.sql",
-                period_slots=slots,
-                nats_min=_REPLAY_NATS_MIN,
-                batches=batches,
-                batch=batch,
-            )
-            for batch in range(batches)
-        ),
-        f"FROM replayed ORDER BY name, slot_first LIMIT {_FINDINGS_MAX}",
+        _file("repeated.sql", period_slots=period_slots),
+        _file("replayed.sql", period_slots=period_slots, nats_min=_REPLAY_NATS_MIN),
     ]
 
 
-def _against_lines(contract: Contract, power: Measure, load: Measure, batches: int) -> list[str]:
+def _against_lines(contract: Contract, slots: int) -> list[str]:
+    power, load = contract.power, contract.load
+    if power is None or load is None or slots < _readings_min(contract):
+        return []
     values: dict[str, object] = {
         "load": sql_text(load.name),
         "power": sql_text(power.name),
@@ -124,21 +119,13 @@ def _against_lines(contract: Contract, power: Measure, load: Measure, batches: i
         "drift_min": _DRIFT_MIN,
         "readings_of_window_min": _WINDOW_READINGS_MIN,
         "slots_a_day": timedelta(days=1) / contract.roles.reading_interval,
-        "batches": batches,
         **_jumps(contract),
         **_window(contract, "noisy", _NOISY),
         **_window(contract, "coarse", _COARSE),
         **_window(contract, "drift", _DRIFT),
     }
-    return [
-        *sql_statements(_PACKAGE, "paired.sql", **values),
-        *(
-            _file(name, batch=batch, **values)
-            for batch in range(batches)
-            for name in ("residual.sql", "stuck.sql", "candidate.sql")
-        ),
-        _file("finding.sql", findings_max=_FINDINGS_MAX),
-    ]
+    names = ("paired.sql", "residual.sql", "stuck.sql", "candidate.sql")
+    return [_file(name, **values) for name in names]
 
 
 def _jumps(contract: Contract) -> dict[str, str]:

@@ -1,5 +1,6 @@
 -- Candidates that overlap are one thing: where they are of one kind, told where it shows best;
 -- where kinds compete for the same readings of a device, told as the one that explains most.
+(
 WITH marked AS (
     SELECT
         *,
@@ -37,3 +38,6 @@ WHERE NOT EXISTS (
 )
 ORDER BY told.device, best.slot_first, id
 LIMIT $findings_max
+)
+UNION ALL
+(FROM replayed ORDER BY name, slot_first LIMIT $findings_max)

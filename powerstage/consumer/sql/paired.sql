@@ -7,13 +7,4 @@ SELECT
     (max(value) FILTER (WHERE measure = $power) * $watts)::FLOAT AS power
 FROM reading
 GROUP BY device, slot
-HAVING isfinite(load) AND isfinite(power);
-CREATE OR REPLACE TEMP TABLE candidate (
-    id VARCHAR,
-    rank INTEGER,
-    device INTEGER,
-    slot_first BIGINT,
-    slot_last BIGINT,
-    score DOUBLE,
-    numbers MAP(VARCHAR, DOUBLE)
-)
+HAVING isfinite(load) AND isfinite(power)

@@ -1,4 +1,4 @@
--- Readings of the devices that have two periods of one hash, and which periods those are.
+-- Periods of a device that have one hash.
 CREATE OR REPLACE TEMP TABLE repeated AS
 SELECT device, period
 FROM (
@@ -9,13 +9,4 @@ FROM (
     FROM reading
     GROUP BY device, period
 )
-QUALIFY count(*) OVER (PARTITION BY device, said) > 1;
-CREATE OR REPLACE TEMP TABLE suspect AS
-FROM reading SEMI JOIN repeated USING (device);
-CREATE OR REPLACE TEMP TABLE replayed (
-    id VARCHAR,
-    name VARCHAR,
-    slot_first BIGINT,
-    slot_last BIGINT,
-    numbers MAP(VARCHAR, DOUBLE)
-)
+QUALIFY count(*) OVER (PARTITION BY device, said) > 1

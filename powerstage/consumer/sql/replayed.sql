@@ -1,11 +1,12 @@
 -- Periods in which all readings of a device say what they said in an earlier period.
 INSERT INTO replayed
-WITH compared AS (
+WITH suspect AS (
+    FROM reading SEMI JOIN repeated USING (device)
+), compared AS (
     SELECT
         device, measure,
         value = lag(value) OVER (PARTITION BY device, measure ORDER BY slot) AS is_same
     FROM suspect
-    WHERE device % $batches = $batch
 ), chance AS (
     -- How improbable it is that a reading says the same as another, by how often the next one does.
     SELECT

@@ -12,7 +12,6 @@ WITH known AS (
         quantile_cont(load, 0.02) AS load_min,
         quantile_cont(load, 0.98) AS load_max
     FROM paired
-    WHERE device % $batches = $batch
     GROUP BY device
     HAVING readings >= $readings_min
 ), parted AS (
