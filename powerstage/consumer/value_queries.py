@@ -37,6 +37,10 @@ _ROUND_NATS_MAX: Final = 4.0
 # A shift of less than this share of the power is within what honest changes make.
 _SHARE_MIN: Final = 0.03
 _PACKAGE: Final = "powerstage.consumer"
+# The view of all readings that are looked at, and of those that a second look is worth. The table
+# of them is no temporary one: it is long, and stands in the database's file, if there is one.
+_ALL: Final = "accepted_reading"
+_WHICH: Final = "WHERE device IN (SELECT device FROM repeated)"
 
 
 def value_statements(
@@ -57,11 +61,18 @@ def value_statements(
         batches: in how many parts its devices are looked at.
     """
     slots = periods * _period_slots(contract)
-    of_batch = [*_against_lines(contract, slots), *_replayed(contract, periods, slots)]
-    if not of_batch:
+    lines = _against_lines(contract, slots)
+    repeated, replayed = _replayed(contract, periods, slots, "reading" if lines else _ALL)
+    if not lines and not replayed:
         return []
+    # Where no device has a line, few have periods that may be repeated: no others are kept.
+    before, which, of_batch = [], "", [*lines, *repeated, *replayed]
+    if not lines:
+        before, which, of_batch = repeated, _WHICH, replayed
     return [
         *_accepted(contract, readings, shares=shares, share=share % shares, batches=batches),
+        *before,
+        f"CREATE OR REPLACE TABLE accepted AS FROM {_ALL} {which}",
         *sql_statements(_PACKAGE, "found.sql"),
         *(
             statement
@@ -85,16 +96,19 @@ def _accepted(contract: Contract, readings: str, **values: object) -> list[str]:
     return sql_statements(_PACKAGE, "accepted.sql", delivered=delivered, **values)
 
 
-def _replayed(contract: Contract, periods: int, slots: int) -> list[str]:
+def _replayed(
+    contract: Contract, periods: int, slots: int, readings: str
+) -> tuple[list[str], list[str]]:
+    """Statements that find periods with one hash, and those that look at them closely."""
     period_slots = _period_slots(contract)
     # A period of few readings is repeated by chance.
     nats_max = period_slots * len(contract.measures) * log(slots + 1)
     if periods <= 1 or nats_max < _REPLAY_NATS_MIN:
-        return []
-    return [
-        _file("repeated.sql", period_slots=period_slots),
-        _file("replayed.sql", period_slots=period_slots, nats_min=_REPLAY_NATS_MIN),
-    ]
+        return [], []
+    return (
+        [_file("repeated.sql", readings=readings, period_slots=period_slots)],
+        [_file("replayed.sql", period_slots=period_slots, nats_min=_REPLAY_NATS_MIN)],
+    )
 
 
 def _against_lines(contract: Contract, slots: int) -> list[str]:

@@ -43,7 +43,7 @@ WORK: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "data fetched and hashed": ("consumer.judge:fetch",),
         "ledger": ("consumer.ledger:Ledger.record", "consumer.ledger:Ledger.mark_sent"),
     },
-    "report": {"page and charts written": ("cli.report:render",)},
+    "report": {"page and charts written": ("display.page:render",)},
 }
 JOBS: Final = {
     "statements": "worker: views defined",

@@ -9,6 +9,5 @@ SELECT
     name
 FROM known
 WHERE md5_number_lower(name) % $shares = $share;
--- No temporary table: it is long, and stands in the database's file, if there is one.
-CREATE OR REPLACE TABLE accepted AS
+CREATE OR REPLACE TEMP VIEW accepted_reading AS
 SELECT batch, number AS device, measure, slot, value FROM delivered JOIN device ON name = device

@@ -6,7 +6,7 @@ FROM (
         device,
         slot // $period_slots AS period,
         bit_xor(hash(measure, slot % $period_slots, value)) AS said
-    FROM reading
+    FROM $readings
     GROUP BY device, period
 )
 QUALIFY count(*) OVER (PARTITION BY device, said) > 1
