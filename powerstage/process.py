@@ -158,18 +158,18 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 _started: Final[list[Worker]] = []
 
 
-def start_early() -> None:
-    """Start a worker for whoever needs one first.
+def start_early(count: int = 1) -> None:
+    """Start workers for whoever needs one first, so that so many are there.
 
     It takes as long as the imports of a command that will need it; side by side, neither waits.
     """
-    if not _started:
+    while len(_started) < count:
         _started.append(Worker())
 
 
 def started_worker() -> Worker:
     """The worker that was started early, or a new one."""
-    return _started.pop() if _started else Worker()
+    return _started.pop(0) if _started else Worker()
 
 
 @atexit.register

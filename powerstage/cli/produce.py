@@ -137,6 +137,7 @@ def synth(
             ("✓ ", GOOD), f"an export of {counted(len(source.periods()), 'period')} in {feed}"
         )
         leave(0, as_json, document("synth", 0, export=feed, periods=len(source.periods())))
+    source.start_early()
     store = open_to_publish(feed, yes_write_to)
     names = all_faults(source) if faults == "all" else fault_names(faults)
     if names and shared:

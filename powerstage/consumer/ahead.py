@@ -78,7 +78,7 @@ def judge_ahead(
             raise _UnknownInventoryError
         return found
 
-    count = min(workers or processors(), -(-len(slots) // _DELIVERIES_PER_WORKER))
+    count = workers_for(len(slots), workers)
     ahead: deque[tuple[Slot, Future[Judgement | None]]] = deque()
     checkers = [checker, *(Checker(failing_rows) for _ in range(count - 1))]
     free = _Free(checkers)
@@ -92,6 +92,11 @@ def judge_ahead(
                 yield from _handed_on(ahead, judges)
         while ahead:
             yield from _handed_on(ahead, judges)
+
+
+def workers_for(deliveries: int, workers: int | None) -> int:
+    """How many workers judge so many deliveries; None for at most one per processor."""
+    return min(workers or processors(), -(-deliveries // _DELIVERIES_PER_WORKER))
 
 
 def _handed_on(

@@ -20,7 +20,7 @@ from powerstage.checks import (
     FeedFinding,
     find_timeliness,
 )
-from powerstage.consumer.ahead import judge_ahead
+from powerstage.consumer.ahead import judge_ahead, workers_for
 from powerstage.consumer.discover import Discovered, discover
 from powerstage.consumer.findings import find_values, value_checks
 from powerstage.consumer.judge import Inventory, Judge, Judgement
@@ -43,6 +43,7 @@ from powerstage.errors import (
     RecordError,
     UsageError,
 )
+from powerstage.process import start_early
 from powerstage.store import Store, read
 
 # Enough at once to hide the latency of a request.
@@ -267,9 +268,12 @@ class _Run:
         self.expired = self._gone(slots)
         slots = [slot for slot in slots if slot not in self.expired]
         inventories = [slot for slot in slots if slot.dataset == "inventory"]
+        telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
+        if self.executor is None and inventories:
+            # They start while inventories are judged.
+            start_early(workers_for(len(telemetry), self.workers))
         for slot in inventories:
             yield self._judge(slot)
-        telemetry = [slot for slot in slots if slot.dataset == "telemetry"]
         ahead = judge_ahead(
             telemetry,
             self.incoming,

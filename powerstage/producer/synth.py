@@ -8,6 +8,7 @@ order of work, in every version of DuckDB that is supported.
 """
 
 import itertools
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 from powerstage.contract import Contract, loads
@@ -165,6 +165,14 @@ class MockSource:
         with self.engines.one() as engine:
             return engine.snapshots
 
+    def start_early(self) -> None:
+        """Make ready what the first file needs, beside whatever the caller does meanwhile."""
+        threading.Thread(target=self._start).start()
+
+    def _start(self) -> None:
+        with self.engines.one() as engine:
+            engine.at(self.start)
+
     def write_inventory(self, period: datetime, path: Path) -> int:
         """Write the inventory in force in a period as Parquet; its number of rows."""
         with self.engines.one() as engine:
@@ -195,7 +203,7 @@ class _Engines:
     def __init__(self, fleet: Fleet, readings: Readings, start: datetime, end: datetime) -> None:
         self._made_of = fleet, readings, start, end
         self._idle: list[_Engine] = []
-        self._places = BoundedSemaphore(processors())
+        self._places = threading.BoundedSemaphore(processors())
 
     @contextmanager
     def one(self) -> Iterator["_Engine"]:
