@@ -30,6 +30,8 @@ _STEP_WATTS: Final = 10
 _JUMP_MIN: Final = 6.4
 _DRIFT_MIN: Final = 6.0
 _NOISY_MIN: Final = 5.8
+# By how much squared deviations grow at least: it counts where readings are of each minute or so.
+_NOISY_SQUARES_MIN: Final = 2.0
 _NATS_MIN: Final = 18.0
 _REPLAY_NATS_MIN: Final = 20.0
 _STUCK_NATS_MAX: Final = 6.0
@@ -130,6 +132,7 @@ def _against_lines(contract: Contract, slots: int) -> list[str]:
         "stuck_nats_max": _STUCK_NATS_MAX,
         "nats_min": _NATS_MIN,
         "noisy_min": _NOISY_MIN,
+        "noisy_squares_min": _NOISY_SQUARES_MIN,
         "drift_min": _DRIFT_MIN,
         "readings_of_window_min": _WINDOW_READINGS_MIN,
         "slots_a_day": timedelta(days=1) / contract.roles.reading_interval,

@@ -45,14 +45,17 @@ def with_intervals(contract: Contract, *, reading_seconds: int, delivery_hours: 
     return loads(text, "agreed")
 
 
-def history(contract: Contract, *, devices: int, days: int, seed: int) -> duckdb.DuckDBPyConnection:
-    """A connection with a table ``clean``: all readings of a fleet.
+def history(
+    contract: Contract, *, devices: int, days: int, seed: int, only: range | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A connection with a table ``clean``: all readings of a fleet, or ``only`` of some places.
 
     It is made in deliveries of a day, which are few; no value depends on that.
     """
     seconds = contract.roles.reading_interval // timedelta(seconds=1)
     daily = with_intervals(contract, reading_seconds=seconds, delivery_hours=24)
     source = synthesise(daily, devices=devices, start=START, days=days, seed=seed)
+    source = source if only is None else source.part(only)
     connection = connect(threads=1)
     with tempfile.TemporaryDirectory(prefix="powerstage-history-") as folder:
         for period in source.periods():

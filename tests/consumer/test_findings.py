@@ -93,6 +93,13 @@ def test_clean_readings_of_five_minutes_show_nothing(
     assert found_in(fleet, contract, "clean") == ()
 
 
+def test_a_clean_device_of_readings_each_minute_is_not_noisy(contract: Contract) -> None:
+    """The noisiest six hours of two thousand devices: its line is off by a little, no more."""
+    minutely = with_intervals(contract, reading_seconds=60, delivery_hours=1)
+    fleet = history(minutely, devices=2_000, days=3, seed=7, only=range(443, 444))
+    assert found_in(fleet, minutely, "clean") == ()
+
+
 def test_a_short_history_shows_nothing(
     fleet: duckdb.DuckDBPyConnection, contract: Contract
 ) -> None:

@@ -85,6 +85,8 @@ WHERE noisy_far >= 3 AND noisy_readings >= $readings_of_window_min AND noisy_fir
     -- Wilson and Hilferty: the cube root of a sum of squares is nearly normal.
     AND (noise / (noisy_readings - 1)) ** (1 / 3) >= 1 - 2 / (9 * (noisy_readings - 1))
         + $noisy_min * sqrt(2 / (9 * (noisy_readings - 1)))
+    -- The line itself is off by a little, which more readings do not make less.
+    AND noise / (noisy_readings - 1) >= $noisy_squares_min
 UNION ALL
 $jumps
 UNION ALL
