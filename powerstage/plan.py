@@ -18,6 +18,7 @@ from powerstage.consumer.discover import HOT
 from powerstage.consumer.findings import READINGS_MAX, WINDOW
 from powerstage.consumer.value_queries import HISTORY_MIN
 from powerstage.contract import Contract
+from powerstage.contract.commit import FILE_ROWS_MAX
 from powerstage.errors import UsageError
 from powerstage.producer import parameters
 from powerstage.producer.synth import DAYS_MAX, parts_of
@@ -177,8 +178,12 @@ def amounts_of(contract: Contract, devices: int, days: int) -> Amounts:
     Raises:
         UsageError: an option is out of range, or a delivery cannot have so many files.
     """
-    if devices < 1:
-        raise UsageError(f"devices is {devices}", fix="--devices is at least 1")
+    if not 1 <= devices <= FILE_ROWS_MAX:
+        raise UsageError(
+            f"devices is {devices:,}",
+            cause="an inventory is one file, with a row for each",
+            fix=f"--devices is from 1 to {FILE_ROWS_MAX:,}: plan several feeds",
+        )
     if not 1 <= days <= DAYS_MAX:
         raise UsageError(f"days is {days}", fix=f"--days is from 1 to {DAYS_MAX:,}")
     periods = days * _DAY // contract.delivery_interval

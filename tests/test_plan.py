@@ -12,7 +12,7 @@ import pytest
 from powerstage.consumer import Lake, consume
 from powerstage.consumer.consume import FETCHERS
 from powerstage.consumer.discover import Watch
-from powerstage.contract import Contract, loads
+from powerstage.contract import Contract, default, loads
 from powerstage.contract.load import default_text
 from powerstage.errors import UsageError
 from powerstage.plan import Coefficient, ExchangePlan, amounts_of, measured, plan_exchange
@@ -162,7 +162,7 @@ def test_people_are_told_what_to_do(powerstage: Run) -> None:
 
 
 def test_many_readings_are_shared(powerstage: Run, tmp_path: Path) -> None:
-    """Eight million devices each second are more than one core can do."""
+    """Five million devices each second are more than one core can do."""
     path = tmp_path / "contract.odcs.yaml"
     path.write_text(
         default_text()
@@ -170,8 +170,15 @@ def test_many_readings_are_shared(powerstage: Run, tmp_path: Path) -> None:
         .replace("value: 1\n    unit: h", "value: 1\n    unit: m"),
         encoding="utf-8",
     )
-    done = powerstage("plan", "--devices", "8000000", "--contract", path)
+    done = powerstage("plan", "--devices", "5000000", "--contract", path)
     assert "Share the work" in done.stdout, done.stdout + done.stderr
+
+
+def test_more_devices_than_an_inventory_holds_are_refused() -> None:
+    """Nobody could deliver them as one feed."""
+    with pytest.raises(UsageError, match="devices is 5,000,001") as caught:
+        amounts_of(default(), 5_000_001, 1)
+    assert "plan several feeds" in caught.value.fix
 
 
 def test_a_plan_waits_for_no_engine() -> None:

@@ -3,12 +3,14 @@
 A cluster is a real one here: Dask's scheduler and workers, processes that talk over TCP.
 """
 
+import errno
 import os
 import pickle
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +18,8 @@ import pytest
 
 from powerstage import workers as module
 from powerstage.consumer import Consumed, Lake, consume
-from powerstage.contract import Contract
+from powerstage.consumer.elsewhere import _fetched
+from powerstage.contract import Contract, DataFile
 from powerstage.errors import (
     EnvironmentFailedError,
     PowerstageError,
@@ -24,10 +27,10 @@ from powerstage.errors import (
     UsageError,
     WorkerError,
 )
-from powerstage.producer import MockSource, publish, synthesise
+from powerstage.producer import MockSource, publish, synth, synthesise
 from powerstage.sim import EmbeddedS3, blind_to_aws
 from powerstage.store import FolderStore, MemoryStore, Store, open_store
-from powerstage.workers import Workers, cluster, local_processes, run, versions
+from powerstage.workers import Workers, _take, cluster, local_processes, run, versions
 from tests.clusters import Cluster
 from tests.conftest import START, clock
 from tests.producer.conftest import objects
@@ -254,6 +257,13 @@ def test_a_scheduler_without_workers_is_told(
     assert caught.value.fix == f"start some: dask worker {dask.address}"
 
 
+def test_tls_that_is_not_configured_is_a_wrong_call() -> None:
+    """With what to configure; no defect of anybody's."""
+    with pytest.raises(UsageError, match=r"cannot connect to tls://127\.0\.0\.1:9") as caught:
+        cluster("tls://127.0.0.1:9").__enter__()
+    assert "distributed.comm.tls" in caught.value.fix
+
+
 @pytest.mark.parametrize("address", ["", "nowhere", "http://127.0.0.1"])
 def test_what_is_no_address_is_a_wrong_call(address: str) -> None:
     """Corrected, not waited for."""
@@ -271,6 +281,11 @@ def break_down() -> None:
     raise ZeroDivisionError("one by none")
 
 
+def fill_the_disk() -> None:
+    """What an operating system may say to a worker."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "words"),
     [
@@ -283,6 +298,7 @@ def break_down() -> None:
                 "there, where that worker was started: ask for it",
             ),
         ),
+        (fill_the_disk, WorkerError, (") failed", "No space left on device", "see to its disk")),
         (break_down, WorkerError, ("a worker failed", "ZeroDivisionError: one by none", "as here")),
     ],
 )
@@ -300,3 +316,63 @@ def test_what_goes_wrong_there_is_told_here(
 def test_a_task_of_the_same_versions_is_done() -> None:
     """With its arguments."""
     assert run(versions(), pickle.dumps((divmod, (7, 2), {}))) == (3, 1)
+
+
+class Lost:
+    """One of Dask's futures, whose result does not arrive."""
+
+    def result(self) -> None:
+        """What Dask says where the connection breaks meanwhile."""
+        raise OSError("in <TCP (closed)>: Stream is closed")
+
+
+def test_a_result_that_does_not_arrive_is_told() -> None:
+    """Nobody waits for it for ever."""
+    done: Future[None] = Future()
+    _take(done, Lost())
+    with pytest.raises(OSError, match="Stream is closed"):
+        done.result(timeout=0)
+
+
+def test_what_nobody_waits_for_is_not_done() -> None:
+    """A task that is cancelled here is cancelled there."""
+    held = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(held.wait)
+        waiting = Workers(pool, 1).submit(os.getpid)
+        assert waiting.cancel()
+        held.set()
+    assert waiting.cancelled()
+
+
+def test_after_a_failure_the_parts_that_wait_are_not_made(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one period, forty files are to be made; the first cannot be put."""
+    monkeypatch.setattr(synth, "PART_READINGS_MAX", 2)
+    source, store = synthesise(contract, devices=40, start=START), Full()
+    with pytest.raises(StoreRefusedError, match="no room"):
+        publish(source, store, clock=clock)
+    assert store.refused < 10
+
+
+class Full(MemoryStore):
+    """A store that takes no telemetry, and counts what it refuses."""
+
+    refused = 0
+
+    def put(self, key: str, body: bytes | Path, *, sha256: str = "") -> None:
+        """Only the inventory."""
+        if "/telemetry/" in key:
+            self.refused += 1
+            raise StoreRefusedError("no room", fix="make some")
+        super().put(key, body, sha256=sha256)
+
+
+def test_a_worker_that_finds_no_data_says_what_to_look_at(tmp_path: Path) -> None:
+    """They were fetched here, so it is its settings that differ."""
+    theirs = FolderStore(tmp_path / "theirs")
+    file = Path("data/telemetry/date=2026-11-02/0.parquet")
+    with pytest.raises(EnvironmentFailedError, match="a worker finds no") as caught:
+        _fetched(theirs, DataFile(key=str(file), bytes=1, sha256="0", rows=1), str(tmp_path))
+    assert "AWS_ENDPOINT_URL" in caught.value.fix

@@ -117,20 +117,24 @@ class _Team:
             self._executor.shutdown()
 
     def make(self, period: datetime, *, send: bool) -> Offer:
-        """Make all parts of a period, and send them or not."""
+        """Make all parts of a period, and send them or not; after a failure no more of them."""
         store = self._store if send else None
-        parts = [self._begin(part, period, store) for part in self._parts]
+        parts: list[Future[DataFile]] = []
+        for part in self._parts:
+            # Few wait at a time.
+            self._room.acquire()
+            if self._is_closed or any(_has_failed(begun) for begun in parts):
+                self._room.release()
+                break
+            parts.append(self._begin(part, period, store))
         files = tuple(self._result(part, period, number) for number, part in enumerate(parts, 1))
+        if len(files) < len(self._parts):
+            raise CancelledError
         if send and not self._is_own:
             self._require_seen(files)
         return Offer(dataset="telemetry", period=period, files=files)
 
     def _begin(self, part: Source, period: datetime, store: Store | None) -> Future[DataFile]:
-        """Have a part made when it is its turn; few wait at a time."""
-        self._room.acquire()
-        if self._is_closed:
-            self._room.release()
-            raise CancelledError
         begun = self._executor.submit(send_part, part, period, store)
         self._begun.add(begun)
         begun.add_done_callback(self._end)
@@ -259,6 +263,10 @@ class _Work:
 
     def _inventory_path(self, start: datetime) -> Path:
         return self._folder / f"inventory-{period_text(start)}.parquet"
+
+
+def _has_failed(part: Future[DataFile]) -> bool:
+    return part.done() and (part.cancelled() or part.exception() is not None)
 
 
 def _itself(delivery: Published) -> Published:
