@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -73,6 +74,7 @@ def ours_consume(_: Path, scratch: Path) -> Callable[[], None]:
             patch.object(Judge, "_contents", lambda *_: Report(results=(), rows=1)),
             patch.object(Checker, "write_database", lambda _, draft, *__: draft.touch()),
             patch.object(Checker, "write_parquet", _touch),
+            patch.object(import_module("powerstage.consumer.consume"), "start_early"),
             Lake(scratch / "lake", make=True) as lake,
         ):
             # Given what was found, it looks for no findings about the feed as a whole.
