@@ -67,9 +67,10 @@ def value_statements(
     repeated, replayed = _replayed(contract, periods, slots, "reading" if lines else _ALL)
     if not lines and not replayed:
         return []
-    # Where no device has a line, few have periods that may be repeated: no others are kept.
-    before, which, of_batch = [], "", [*lines, *repeated, *replayed]
-    if not lines:
+    if lines:
+        before, which, of_batch = [], "", [*lines, *repeated, *replayed]
+    else:
+        # Few devices have periods that may be repeated: the readings of no others are kept.
         before, which, of_batch = repeated, _WHICH, replayed
     return [
         *_accepted(contract, readings, shares=shares, share=share % shares, batches=batches),
